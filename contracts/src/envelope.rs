@@ -1,0 +1,93 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::hash_chain::Hash;
+use crate::{Actor, DecodeError, DomainEvent, EventName, StreamId};
+
+/// A domain event with its metadata, as the journal stores it and the broker carries it.
+///
+/// The payload stays as it was written: upcasting happens when it is read as a [`DomainEvent`],
+/// never in storage or on the way, so that the hash holds everywhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    #[serde(flatten)]
+    pub sealed: Unsealed,
+    /// Covers the hash of the version before and everything in [`Unsealed`].
+    pub hash: Hash,
+    /// W3C trace context of the request that caused it. Not covered by the hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
+}
+
+/// What an envelope's hash covers, before it is sealed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unsealed {
+    pub id: Uuid,
+    pub name: EventName,
+    pub stream: StreamId,
+    /// Gapless number in its stream, from 1.
+    pub version: u64,
+    pub commit: CommitBounds,
+    /// Version of the payload's format, from 1; counted for each name by itself.
+    pub schema_version: u32,
+    pub time: Timestamp,
+    pub actor: Actor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<IdempotencyDigests>,
+    pub payload: Value,
+}
+
+/// First and last version of the commit that an envelope was written in, so that a log can be cut into commits again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitBounds {
+    pub first: u64,
+    pub last: u64,
+}
+
+/// SHA-256 digests, in hex, of an idempotency key with its scope and of the request it came with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyDigests {
+    pub key: String,
+    pub request: String,
+}
+
+/// W3C Trace Context, <https://www.w3.org/TR/trace-context/>.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceContext {
+    pub traceparent: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
+}
+
+impl Unsealed {
+    /// Chains the envelope to its predecessor; `previous` is [`Hash::GENESIS`] for version 1.
+    pub fn seal(self, previous: &Hash, trace: Option<TraceContext>) -> Envelope {
+        let hash = Hash::chain(previous, &self);
+        Envelope {
+            sealed: self,
+            hash,
+            trace,
+        }
+    }
+}
+
+impl Envelope {
+    /// Reads the payload in its newest form.
+    ///
+    /// # Errors
+    /// [`DecodeError::UnknownName`] for a name that this build does not know, [`DecodeError::NewerSchema`] for a
+    /// format that is newer than this build, [`DecodeError::Malformed`] for a payload that breaks its format.
+    pub fn event(&self) -> Result<DomainEvent, DecodeError> {
+        DomainEvent::decode(&self.name, self.schema_version, self.payload.clone())
+    }
+}
+
+impl std::ops::Deref for Envelope {
+    type Target = Unsealed;
+
+    fn deref(&self) -> &Unsealed {
+        &self.sealed
+    }
+}

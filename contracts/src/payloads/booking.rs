@@ -1,0 +1,30 @@
+use serde::{Deserialize, Serialize};
+
+use crate::lenient;
+
+/// `event.booked`: seats sold, by the stream `inventory/<event id>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventBooked {
+    /// Empty in messages of other implementations, which do not number bookings.
+    #[serde(default)]
+    pub booking_id: String,
+    #[serde(alias = "eventId", alias = "EventID", deserialize_with = "lenient::id")]
+    pub event_id: String,
+    #[serde(alias = "userId", alias = "UserID", deserialize_with = "lenient::id")]
+    pub user_id: String,
+    #[serde(default = "one_seat")]
+    pub seats: u32,
+}
+
+/// `booking.cancelled`: the booking's seats return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookingCancelled {
+    pub booking_id: String,
+    pub event_id: String,
+    pub user_id: String,
+    pub seats: u32,
+}
+
+fn one_seat() -> u32 {
+    1
+}

@@ -1,0 +1,134 @@
+//! The log's file: where it lies, how it is opened, which tables it has, what its errors mean.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::BrokerError;
+
+/// Of the stored format; raised with every change of the tables.
+const FORMAT: i64 = 1;
+
+/// Ids of groups are never used twice, so that a group that was dropped and made again is another one.
+const TABLES: &str = "
+    BEGIN IMMEDIATE;
+    CREATE TABLE log (
+        offset     INTEGER PRIMARY KEY AUTOINCREMENT,
+        key        TEXT NOT NULL,
+        attributes TEXT NOT NULL,
+        body       BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE groups (
+        id           INTEGER PRIMARY KEY AUTOINCREMENT,
+        name         TEXT NOT NULL UNIQUE,
+        acknowledged INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE acks (
+        group_id INTEGER NOT NULL,
+        offset   INTEGER NOT NULL,
+        PRIMARY KEY (group_id, offset)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 1;
+    COMMIT;
+";
+
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
+const BUSY_ATTEMPTS: i32 = 5_000;
+
+/// A log's folder that is known to hold a file of this format.
+pub(super) struct Database {
+    folder: PathBuf,
+}
+
+impl Database {
+    pub(super) fn open(folder: &Path) -> Result<Self, BrokerError> {
+        make_private(folder).map_err(unavailable)?;
+        fs::create_dir_all(folder.join("groups")).map_err(unavailable)?;
+        let database = Self {
+            folder: folder.to_owned(),
+        };
+        let opening = File::create(folder.join("open.lock")).map_err(unavailable)?;
+        opening.lock().map_err(unavailable)?;
+        prepare(&database.connect()?)?;
+        Ok(database)
+    }
+
+    pub(super) fn connect(&self) -> Result<Connection, BrokerError> {
+        let connection = Connection::open(self.folder.join("log.sqlite")).map_err(|e| broker_error(&e))?;
+        connection
+            .busy_handler(Some(wait_for_other_writer))
+            .map_err(|e| broker_error(&e))?;
+        Ok(connection)
+    }
+
+    pub(super) fn group_lock(&self, group: i64) -> PathBuf {
+        self.folder.join("groups").join(format!("{group}.lock"))
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+/// SQLite's own busy timeout sleeps up to 100 ms at a time, and a process that writes all the time would starve us.
+fn wait_for_other_writer(attempt: i32) -> bool {
+    thread::sleep(BUSY_PAUSE);
+    attempt < BUSY_ATTEMPTS
+}
+
+fn prepare(connection: &Connection) -> Result<(), BrokerError> {
+    let format = format(connection).map_err(|e| broker_error(&e))?;
+    if format > FORMAT {
+        return Err(BrokerError::Refused(format!(
+            "the log has format {format}, this build reads up to {FORMAT}"
+        )));
+    }
+    use_write_ahead_log(connection)?;
+    if format == 0 {
+        connection.execute_batch(TABLES).map_err(|e| broker_error(&e))?;
+    }
+    Ok(())
+}
+
+fn format(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn use_write_ahead_log(connection: &Connection) -> Result<(), BrokerError> {
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|e| broker_error(&e))?;
+    if mode != "wal" {
+        return Err(BrokerError::Refused(format!(
+            "the log's file system only allows journal mode {mode}"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn unavailable(error: io::Error) -> BrokerError {
+    BrokerError::Unavailable(error.into())
+}
+
+/// By reference, because one failed transaction answers many callers.
+pub(super) fn broker_error(error: &rusqlite::Error) -> BrokerError {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::OutOfMemory
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => BrokerError::Unavailable(error.to_string().into()),
+        _ => BrokerError::Refused(error.to_string()),
+    }
+}

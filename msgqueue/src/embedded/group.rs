@@ -1,0 +1,136 @@
+//! Groups: how far each has acknowledged the log.
+//!
+//! `groups.acknowledged` is a watermark: everything up to it is done. What was acknowledged above it stands in `acks`
+//! until the gap below is closed, so that the state of a group stays small.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::records;
+use crate::BrokerError;
+
+const MAX_NAME: usize = 200;
+
+/// # Errors
+/// [`BrokerError::Refused`] unless it is 1 to 200 letters, digits, `.`, `_` and `-` of ASCII.
+pub(super) fn check_name(name: &str) -> Result<(), BrokerError> {
+    let fits = (1..=MAX_NAME).contains(&name.len());
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if !fits || !name.bytes().all(plain) {
+        return Err(BrokerError::Refused(format!(
+            "a group's name is 1 to {MAX_NAME} letters, digits, `.`, `_` or `-`, not {name:?}"
+        )));
+    }
+    Ok(())
+}
+
+/// What becomes of the subscriptions of a group that is gone.
+pub(super) fn dropped() -> BrokerError {
+    BrokerError::Refused("the group was dropped".to_owned())
+}
+
+pub(super) fn create(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO groups (name) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute([name])
+        .map(drop)
+}
+
+pub(super) fn find(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM groups WHERE name = ?1")?
+        .query_one([name], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn remove(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    let Some(group) = find(connection, name)? else {
+        return Ok(());
+    };
+    connection.execute("DELETE FROM acks WHERE group_id = ?1", [group])?;
+    connection.execute("DELETE FROM groups WHERE id = ?1", [group])?;
+    Ok(())
+}
+
+/// The group's watermark; `None` once it was dropped.
+pub(super) fn watermark(connection: &Connection, group: i64) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT acknowledged FROM groups WHERE id = ?1")?
+        .query_one([group], |row| row.get(0))
+        .optional()
+}
+
+/// Returns false where the group was dropped. `offsets` are in ascending order.
+pub(super) fn acknowledge(connection: &Connection, group: i64, offsets: &[i64]) -> rusqlite::Result<bool> {
+    let Some(before) = watermark(connection, group)? else {
+        return Ok(false);
+    };
+    // Most acknowledgements follow the watermark and need no row of their own.
+    let run = end_of_run(before, offsets.iter().copied());
+    insert_sparse(connection, group, offsets, run)?;
+    if run == before {
+        return Ok(true);
+    }
+    let after = end_of_run(run, sparse(connection, group, run)?);
+    advance(connection, group, after)?;
+    Ok(true)
+}
+
+/// How far ascending `offsets` go on from `start` without a gap.
+fn end_of_run(start: i64, offsets: impl IntoIterator<Item = i64>) -> i64 {
+    let mut end = start;
+    for offset in offsets {
+        if offset > end + 1 {
+            break;
+        }
+        end = end.max(offset);
+    }
+    end
+}
+
+fn insert_sparse(connection: &Connection, group: i64, offsets: &[i64], above: i64) -> rusqlite::Result<()> {
+    let mut insert =
+        connection.prepare_cached("INSERT INTO acks (group_id, offset) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    for offset in offsets.iter().filter(|offset| **offset > above) {
+        insert.execute([group, *offset])?;
+    }
+    Ok(())
+}
+
+/// The run of acknowledged offsets right above `above`, not those behind the next gap.
+fn sparse(connection: &Connection, group: i64, above: i64) -> rusqlite::Result<Vec<i64>> {
+    let mut query =
+        connection.prepare_cached("SELECT offset FROM acks WHERE group_id = ?1 AND offset > ?2 ORDER BY offset")?;
+    let mut rows = query.query([group, above])?;
+    let mut run = Vec::new();
+    let mut next = above + 1;
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(0)? != next {
+            break;
+        }
+        run.push(next);
+        next += 1;
+    }
+    Ok(run)
+}
+
+fn advance(connection: &Connection, group: i64, watermark: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM acks WHERE group_id = ?1 AND offset <= ?2")?
+        .execute([group, watermark])?;
+    connection
+        .prepare_cached("UPDATE groups SET acknowledged = ?2 WHERE id = ?1")?
+        .execute(params![group, watermark])?;
+    Ok(())
+}
+
+/// How many messages wait for the group; all of the log where there is no such group.
+pub(super) fn lag(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
+    let last = records::last_offset(connection)?;
+    let done: Option<i64> = connection
+        .prepare_cached(
+            "SELECT acknowledged + (SELECT count(*) FROM acks WHERE group_id = id) FROM groups WHERE name = ?1",
+        )?
+        .query_one([name], |row| row.get(0))
+        .optional()?;
+    Ok(u64::try_from(last - done.unwrap_or(0)).unwrap_or(0))
+}

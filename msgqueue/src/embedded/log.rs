@@ -1,0 +1,66 @@
+//! The handle that a process has on the log: emitter and listener at once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::database::Database;
+use super::records::Record;
+use super::writer::{Change, Writer};
+use crate::{Broker, BrokerError, Message};
+
+/// A log that is open. Clones share its thread, which ends with the last of them and the last subscription.
+#[derive(Clone)]
+pub struct Log {
+    pub(super) database: Arc<Database>,
+    pub(super) writer: Arc<Writer>,
+}
+
+impl Log {
+    /// # Errors
+    /// Like [`open`](super::open).
+    pub async fn open(folder: &Path) -> Result<Self, BrokerError> {
+        let folder = folder.to_owned();
+        blocking(move || {
+            let database = Database::open(&folder)?;
+            let writer = Writer::start(database.connect()?)?;
+            Ok(Self {
+                database: Arc::new(database),
+                writer: Arc::new(writer),
+            })
+        })
+        .await
+    }
+
+    pub fn broker(&self) -> Broker {
+        Broker {
+            emitter: Arc::new(self.clone()),
+            listener: Arc::new(self.clone()),
+        }
+    }
+
+    /// Appends messages as they are, whether or not they are envelopes: for tests that need foreign, repeated or
+    /// reordered ones. Confirms and fails like [`EventEmitter::emit`](crate::EventEmitter::emit), but all or none of
+    /// them are appended, side by side.
+    pub async fn emit_raw(&self, messages: &[Message]) -> Result<(), BrokerError> {
+        self.append(messages.iter().cloned()).await
+    }
+
+    pub(super) async fn append(&self, messages: impl Iterator<Item = Message> + Send) -> Result<(), BrokerError> {
+        let records = messages.map(Record::from_message).collect::<Result<Vec<_>, _>>()?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.writer.submit(Change::Append(records)).await
+    }
+}
+
+/// Runs database work beside the runtime, which may have one thread only.
+pub(super) async fn blocking<T, W>(work: W) -> Result<T, BrokerError>
+where
+    T: Send + 'static,
+    W: FnOnce() -> Result<T, BrokerError> + Send + 'static,
+{
+    spawn_blocking(work).await.map_err(|_| BrokerError::Closed)?
+}

@@ -1,0 +1,95 @@
+//! The log's rows: appending messages, reading what a group has not acknowledged.
+
+use rusqlite::{Connection, Row, params};
+
+use crate::{BrokerError, Delivery, DeliveryTag, Message};
+
+/// A larger one would hold up everybody else's.
+const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// Where a batch ends, however many messages were asked for.
+const MAX_BATCH_BYTES: usize = 16 << 20;
+
+/// A message in the form in which it is stored.
+pub(super) struct Record {
+    key: String,
+    attributes: String,
+    body: Vec<u8>,
+}
+
+/// What one look at the log gave.
+pub(super) struct Page {
+    pub(super) deliveries: Vec<Delivery>,
+    /// Everything up to this offset was delivered or acknowledged.
+    pub(super) seen: i64,
+}
+
+impl Record {
+    pub(super) fn from_message(message: Message) -> Result<Self, BrokerError> {
+        let attributes =
+            serde_json::to_string(&message.attributes).map_err(|e| BrokerError::Refused(e.to_string()))?;
+        let record = Self {
+            key: message.key,
+            attributes,
+            body: message.body,
+        };
+        if record.bytes() > MAX_MESSAGE_BYTES {
+            return Err(BrokerError::Refused(format!("a message has at most {MAX_MESSAGE_BYTES} bytes")));
+        }
+        Ok(record)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.key.len() + self.attributes.len() + self.body.len()
+    }
+}
+
+pub(super) fn append(connection: &Connection, records: &[Record]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached("INSERT INTO log (key, attributes, body) VALUES (?1, ?2, ?3)")?;
+    for record in records {
+        insert.execute(params![record.key, record.attributes, record.body])?;
+    }
+    Ok(())
+}
+
+/// At most `max` messages behind offset `after` that `group` has not acknowledged. Needs a transaction around it.
+pub(super) fn read(connection: &Connection, group: i64, after: i64, max: usize) -> rusqlite::Result<Page> {
+    let mut query = connection.prepare_cached(
+        "SELECT offset, key, attributes, body FROM log WHERE offset > ?2
+         AND NOT EXISTS (SELECT 1 FROM acks WHERE acks.group_id = ?1 AND acks.offset = log.offset)
+         ORDER BY offset",
+    )?;
+    let mut rows = query.query(params![group, after])?;
+    let mut deliveries = Vec::new();
+    let (mut seen, mut bytes) = (after, 0);
+    while let Some(row) = rows.next()? {
+        seen = row.get(0)?;
+        let message = message(row)?;
+        bytes += message.body.len();
+        deliveries.push(Delivery {
+            tag: DeliveryTag(seen.unsigned_abs()),
+            message,
+        });
+        if deliveries.len() >= max || bytes >= MAX_BATCH_BYTES {
+            return Ok(Page { deliveries, seen });
+        }
+    }
+    // Acknowledged messages at the end are not looked at again with every wake-up.
+    let seen = seen.max(last_offset(connection)?);
+    Ok(Page { deliveries, seen })
+}
+
+/// Attributes that are not JSON become none at all: the delivery then fails to decode, not the batch.
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let text = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or_default());
+    Ok(Message {
+        key: String::from_utf8_lossy(text(1)?).into_owned(),
+        attributes: serde_json::from_slice(text(2)?).unwrap_or_default(),
+        body: text(3)?.to_vec(),
+    })
+}
+
+/// 0 where the log is empty. Offsets have no holes, so that it is also the number of messages.
+pub(super) fn last_offset(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut query = connection.prepare_cached("SELECT coalesce(max(offset), 0) FROM log")?;
+    query.query_one([], |row| row.get(0))
+}

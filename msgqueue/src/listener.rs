@@ -1,0 +1,67 @@
+use async_trait::async_trait;
+use contracts::Envelope;
+
+use crate::{BrokerError, Message, MessageError};
+
+/// Consumes the log in named groups. Each group gets everything, from the beginning of the log.
+#[async_trait]
+pub trait EventListener: Send + Sync {
+    fn guarantees(&self) -> Guarantees;
+
+    /// Joins a group: a new one starts at the beginning of the log, an old one behind what it acknowledged.
+    ///
+    /// Several subscriptions of one group share its messages, in one process or in many; how is the adapter's
+    /// business. A subscription that stands by while another one is served waits in `next_batch`.
+    async fn subscribe(&self, group: &str) -> Result<Box<dyn Subscription>, BrokerError>;
+
+    /// Forgets a group and what it acknowledged. Fine where there is none. Its subscriptions end with an error.
+    async fn drop_group(&self, group: &str) -> Result<(), BrokerError>;
+
+    /// How many messages of the log `group` has not acknowledged; all of them where there is no such group. `None`
+    /// where the adapter cannot tell.
+    async fn lag(&self, group: &str) -> Result<Option<u64>, BrokerError>;
+}
+
+/// What an adapter promises beyond "at least once"; the conformance suite holds it to this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarantees {
+    /// Messages with the same key arrive in the order in which they were emitted, repeats aside.
+    pub ordered_per_key: bool,
+    /// What was confirmed survives a restart of the broker.
+    pub durable: bool,
+    /// A new group sees all of history.
+    pub replayable: bool,
+}
+
+/// One member of a group. Dropping it loses nothing: what it did not acknowledge is delivered again, to another member
+/// or to the next subscription.
+#[async_trait]
+pub trait Subscription: Send {
+    /// Waits for messages and returns from 1 to `max` of them, in the order of the log.
+    ///
+    /// Safe to cancel: a message that was taken from the broker by a cancelled call comes with the next one.
+    /// Messages that were returned and not yet acknowledged are not returned again by this subscription.
+    async fn next_batch(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError>;
+
+    /// Acknowledges any subset of what was delivered to this subscription, in any order. Once this has returned, an
+    /// acknowledged message is never delivered to this group again. Unknown tags are ignored.
+    async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), BrokerError>;
+}
+
+/// One message as it came, and what could be made of it.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub tag: DeliveryTag,
+    pub message: Message,
+}
+
+/// Names a delivery within its subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryTag(pub u64);
+
+impl Delivery {
+    /// The envelope that the message carries.
+    pub fn envelope(&self) -> Result<Envelope, MessageError> {
+        self.message.to_envelope()
+    }
+}

@@ -1,0 +1,130 @@
+//! Envelope ↔ wire: the body is the payload's JSON, the metadata travels as CloudEvents 1.0 attributes in headers,
+//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>. Adapters add their broker's prefix.
+
+use std::collections::BTreeMap;
+
+use contracts::{
+    Actor, CommitBounds, Envelope, EventName, Hash, IdempotencyDigests, StreamId, TraceContext, Unsealed,
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A broker's message before its adapter dresses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Partition key: the id of the entity that the stream is about.
+    pub key: String,
+    /// CloudEvents attributes and extensions by their plain names (`id`, `type`, `streamversion`, …).
+    pub attributes: BTreeMap<String, String>,
+    /// The payload's JSON.
+    pub body: Vec<u8>,
+}
+
+/// Why a message is no envelope.
+#[derive(Debug, Error)]
+pub enum MessageError {
+    #[error("attribute `{0}` is missing")]
+    Missing(&'static str),
+    #[error("attribute `{0}` breaks its format")]
+    Malformed(&'static str),
+    #[error("the body is not JSON")]
+    Body(#[source] serde_json::Error),
+}
+
+impl Message {
+    pub fn from_envelope(envelope: &Envelope) -> Self {
+        let mut attributes = BTreeMap::new();
+        let mut set = |name: &str, value: String| attributes.insert(name.to_owned(), value);
+        set("specversion", "1.0".to_owned());
+        set("id", envelope.id.to_string());
+        set("source", format!("/{}", envelope.stream));
+        set("type", envelope.name.to_string());
+        set("time", envelope.time.to_string());
+        set("datacontenttype", "application/json".to_owned());
+        set("stream", envelope.stream.to_string());
+        set("streamversion", envelope.version.to_string());
+        set("commitfirst", envelope.commit.first.to_string());
+        set("commitlast", envelope.commit.last.to_string());
+        set("schemaversion", envelope.schema_version.to_string());
+        set("actor", envelope.actor.to_string());
+        set("hash", envelope.hash.to_string());
+        if let Some(digests) = &envelope.idempotency {
+            set("idempotencykey", digests.key.clone());
+            set("idempotencyrequest", digests.request.clone());
+        }
+        if let Some(trace) = &envelope.trace {
+            set("traceparent", trace.traceparent.clone());
+            trace.tracestate.clone().map(|state| set("tracestate", state));
+        }
+        Self {
+            key: envelope.stream.entity_id().to_owned(),
+            attributes,
+            body: envelope.payload.to_string().into_bytes(),
+        }
+    }
+
+    /// # Errors
+    /// [`MessageError`] names the first attribute that is missing or malformed.
+    pub fn to_envelope(&self) -> Result<Envelope, MessageError> {
+        let sealed = Unsealed {
+            id: self.parsed("id")?,
+            name: EventName::parse(self.required("type")?),
+            stream: self.stream()?,
+            version: self.version()?,
+            commit: CommitBounds {
+                first: self.parsed("commitfirst")?,
+                last: self.parsed("commitlast")?,
+            },
+            schema_version: self.parsed("schemaversion")?,
+            time: self.parsed("time")?,
+            actor: Actor::new(self.required("actor")?),
+            idempotency: self.idempotency(),
+            payload: serde_json::from_slice(&self.body).map_err(MessageError::Body)?,
+        };
+        Ok(Envelope {
+            sealed,
+            hash: Hash::parse(self.required("hash")?).ok_or(MessageError::Malformed("hash"))?,
+            trace: self.trace(),
+        })
+    }
+
+    /// The stream, where at least that can be read: an undecodable message then holds up only its own stream.
+    pub fn stream(&self) -> Result<StreamId, MessageError> {
+        StreamId::parse(self.required("stream")?).map_err(|_| MessageError::Malformed("stream"))
+    }
+
+    /// The version in its stream, where at least that can be read.
+    pub fn version(&self) -> Result<u64, MessageError> {
+        match self.parsed("streamversion")? {
+            0 => Err(MessageError::Malformed("streamversion")),
+            version => Ok(version),
+        }
+    }
+
+    fn idempotency(&self) -> Option<IdempotencyDigests> {
+        Some(IdempotencyDigests {
+            key: self.attributes.get("idempotencykey")?.clone(),
+            request: self.attributes.get("idempotencyrequest")?.clone(),
+        })
+    }
+
+    fn trace(&self) -> Option<TraceContext> {
+        Some(TraceContext {
+            traceparent: self.attributes.get("traceparent")?.clone(),
+            tracestate: self.attributes.get("tracestate").cloned(),
+        })
+    }
+
+    fn required(&self, name: &'static str) -> Result<&str, MessageError> {
+        self.attributes
+            .get(name)
+            .map(String::as_str)
+            .ok_or(MessageError::Missing(name))
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, MessageError> {
+        self.required(name)?
+            .parse()
+            .map_err(|_| MessageError::Malformed(name))
+    }
+}

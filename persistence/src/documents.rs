@@ -1,0 +1,136 @@
+use async_trait::async_trait;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::StoreError;
+
+/// A named set of documents and the ways it is searched, declared once by the view that owns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collection {
+    /// Letters, digits and `_`; generations prefix theirs.
+    pub name: String,
+    pub indexes: &'static [Index],
+}
+
+/// An order of documents by top-level fields, then by id. A field that is absent or null sorts first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Index {
+    pub name: &'static str,
+    /// Names of top-level fields of the body that hold text, integers or booleans.
+    pub fields: &'static [&'static str],
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// At most 300 bytes.
+    pub id: String,
+    /// Raised by every write of the document, from 1. Starts over when a document is deleted and written again.
+    pub revision: u64,
+    /// A JSON object.
+    pub body: Value,
+}
+
+/// What a write expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    Anything,
+    Absent,
+    Revision(u64),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    pub collection: String,
+    pub id: String,
+    pub expect: Expect,
+    /// The new body, a JSON object; `None` deletes.
+    pub body: Option<Value>,
+}
+
+#[derive(Debug, Error)]
+pub enum PutError {
+    /// The document that write number `index` (from 0) names is not as expected. The writes before it may have
+    /// happened, it and those behind it have not.
+    #[error("document `{id}` of `{collection}` was changed by another writer")]
+    Conflict {
+        index: usize,
+        collection: String,
+        id: String,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One page's worth of a search by a declared index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Name of a declared [`Index`].
+    pub index: &'static str,
+    /// Values for the index's first fields, which documents must have.
+    pub equals: Vec<Value>,
+    /// Bounds for the field behind those in `equals`.
+    pub lower: Option<Bound>,
+    pub upper: Option<Bound>,
+    /// Go on behind this place.
+    pub after: Option<Cursor>,
+    pub descending: bool,
+    /// At least 1.
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    pub value: Value,
+    pub inclusive: bool,
+}
+
+/// A place in an index: the values of its fields (all of them, in order) and the id of the document it stands behind.
+/// It stays valid when that document is changed or deleted.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Cursor {
+    pub values: Vec<Value>,
+    pub id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    pub documents: Vec<Document>,
+    /// Where the next page starts; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// Documents by id and by declared index. Each write is atomic by itself; nothing else is.
+#[async_trait]
+pub trait DocumentStore: Send + Sync {
+    /// Makes the collection and its indexes where they are missing. Any number of times, by any number of processes.
+    async fn declare(&self, collection: &Collection) -> Result<(), StoreError>;
+
+    /// The documents with these ids, in the order of `ids`.
+    async fn get(&self, collection: &str, ids: &[&str]) -> Result<Vec<Option<Document>>, StoreError>;
+
+    /// Carries out `writes` in order and stops at the first whose expectation fails. When this returns `Ok` all of
+    /// them are durable. A crash leaves a prefix of them: what must be written last stands last.
+    async fn put(&self, writes: Vec<Write>) -> Result<(), PutError>;
+
+    /// A page of documents by a declared index. Pages follow each other without repeating or losing a document that
+    /// was there all along, whatever is inserted meanwhile.
+    async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError>;
+
+    /// Forgets the collection with all its documents. Fine where there is none.
+    async fn drop_collection(&self, collection: &str) -> Result<(), StoreError>;
+}
+
+impl Query {
+    /// Everything in the index's order, from its start.
+    pub fn all(index: &'static str, limit: usize) -> Self {
+        Self {
+            index,
+            equals: Vec::new(),
+            lower: None,
+            upper: None,
+            after: None,
+            descending: false,
+            limit,
+        }
+    }
+}

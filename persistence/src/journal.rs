@@ -1,0 +1,114 @@
+use async_trait::async_trait;
+use contracts::{BrokenChain, Envelope, Hash, StreamId, verify_chain};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// A commit is one record in every store, so it has one bound: 256 KiB as JSON.
+pub const MAX_COMMIT_BYTES: usize = 256 * 1024;
+
+/// The domain events that one append writes to one stream: all or nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// Chosen by the writer; an append repeated with the same id is the same append.
+    pub id: Uuid,
+    /// Consecutive versions of one stream; never empty.
+    pub envelopes: Vec<Envelope>,
+}
+
+/// What tells one commit from all others: its stream and first version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CommitKey {
+    pub stream: StreamId,
+    pub first_version: u64,
+}
+
+#[derive(Debug, Error)]
+pub enum InvalidCommit {
+    #[error("a commit holds at least one envelope")]
+    Empty,
+    #[error("a commit is of one stream, and its envelopes carry its bounds")]
+    Mixed,
+    #[error("a commit has at most {MAX_COMMIT_BYTES} bytes, this one has {0}")]
+    TooLarge(usize),
+    #[error(transparent)]
+    Broken(#[from] BrokenChain),
+}
+
+#[derive(Debug, Error)]
+pub enum AppendError {
+    /// The stream does not stand where the writer believed. Read the tail, decide again.
+    #[error("the stream is at version {head}")]
+    Conflict { head: u64 },
+    /// The commit can never be appended.
+    #[error(transparent)]
+    Invalid(#[from] InvalidCommit),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A service's append-only store of commits: its truth, and its transactional outbox.
+///
+/// Streams are independent. Within a stream versions are gapless from 1, and each envelope's hash covers the one before.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Appends `commit` right after version `first - 1`, whose hash is `previous` ([`Hash::GENESIS`] before version 1).
+    ///
+    /// When this returns `Ok` the commit is durable (it survives power loss) and readable by everyone, whole.
+    /// An append repeated with the same commit id and bounds succeeds without writing again, however much later.
+    /// Of several writers that read the same version exactly one succeeds; the others get
+    /// [`AppendError::Conflict`], as does a commit that would leave a gap. After an error other than
+    /// [`StoreError::Unknown`] nothing was written.
+    async fn append(&self, previous: Hash, commit: Commit) -> Result<(), AppendError>;
+
+    /// The commits of `stream` that hold versions above `after`, in order, at most `limit` of them. The first may
+    /// begin at or below `after`. Empty where there are none. Never shows a part of a commit.
+    async fn read(&self, stream: &StreamId, after: u64, limit: usize) -> Result<Vec<Commit>, StoreError>;
+
+    /// Commits not yet marked as published, at most `limit` (at least 1).
+    ///
+    /// A commit is returned only if its predecessor in the stream is published or stands before it in the answer.
+    /// Fair: no stream waits for another to drain. Where fewer streams than `limit` wait, each has a commit in the
+    /// answer, and where more wait, repeated calls go round them.
+    async fn unpublished(&self, limit: usize) -> Result<Vec<Commit>, StoreError>;
+
+    /// Takes commits out of `unpublished`. Unknown and already marked keys are fine. May be lost in a crash, after
+    /// which the commits are unpublished again: they are published at least once.
+    async fn mark_published(&self, commits: &[CommitKey]) -> Result<(), StoreError>;
+
+    /// How many commits wait to be published.
+    async fn unpublished_count(&self) -> Result<u64, StoreError>;
+}
+
+impl Commit {
+    /// The key of a commit that [`Commit::check`] accepts; `None` for an empty one.
+    pub fn key(&self) -> Option<CommitKey> {
+        let first = self.envelopes.first()?;
+        Some(CommitKey {
+            stream: first.stream.clone(),
+            first_version: first.version,
+        })
+    }
+
+    /// What every adapter checks before it writes: one stream, its bounds, gapless, chained to `previous`, in size.
+    ///
+    /// Returns the commit's envelopes as the JSON array that stores keep.
+    pub fn check(&self, previous: Hash) -> Result<String, InvalidCommit> {
+        let (Some(first), Some(last)) = (self.envelopes.first(), self.envelopes.last()) else {
+            return Err(InvalidCommit::Empty);
+        };
+        let whole = |e: &Envelope| {
+            e.stream == first.stream && e.commit.first == first.version && e.commit.last == last.version
+        };
+        if first.version == 0 || !self.envelopes.iter().all(whole) {
+            return Err(InvalidCommit::Mixed);
+        }
+        verify_chain((first.version - 1, previous), &self.envelopes)?;
+        let json = serde_json::to_string(&self.envelopes).map_err(|_| InvalidCommit::Mixed)?;
+        if json.len() > MAX_COMMIT_BYTES {
+            return Err(InvalidCommit::TooLarge(json.len()));
+        }
+        Ok(json)
+    }
+}

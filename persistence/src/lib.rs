@@ -1,0 +1,28 @@
+//! Where a service keeps its truth and its views: four small contracts and their adapters.
+//!
+//! [`Journal`] is the append-only truth, [`DocumentStore`] and [`Search`] hold the views built from it, and
+//! [`Lease`] elects the one replica that relays. Every contract asks for nothing more than single-record
+//! atomicity, so that any store can keep it. An adapter proves itself by running the whole [`conformance`] suite.
+//!
+//! To add a store: one module here with its four implementations, one line in [`open`] for its URL scheme,
+//! and the conformance suite run on it. Only that module may name its driver crate.
+//!
+//! This crate must not know of brokers, HTTP, or of how anything is decided.
+
+mod documents;
+mod error;
+mod journal;
+mod lease;
+mod open;
+mod search;
+pub mod sqlite;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use documents::{Bound, Collection, Cursor, Document, DocumentStore, Expect, Index, Page, PutError, Query, Write};
+pub use error::StoreError;
+pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES};
+pub use lease::{Lease, LeaseRecord};
+pub use open::{OpenError, Stores, open};
+pub use search::{Search, tokens};

@@ -1,0 +1,31 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::{DocumentStore, Journal, Lease, Search, StoreError, sqlite};
+
+/// Everything a service keeps, by one adapter.
+#[derive(Clone)]
+pub struct Stores {
+    pub journal: Arc<dyn Journal>,
+    pub documents: Arc<dyn DocumentStore>,
+    pub search: Arc<dyn Search>,
+    pub lease: Arc<dyn Lease>,
+}
+
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("`{0}` names no store; known are `sqlite:FOLDER`")]
+    UnknownScheme(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Opens the store that `url` names: `sqlite:FOLDER`, made where it is missing.
+pub async fn open(url: &str) -> Result<Stores, OpenError> {
+    match url.split_once(':') {
+        Some(("sqlite", folder)) if !folder.is_empty() => Ok(sqlite::open(&PathBuf::from(folder)).await?),
+        _ => Err(OpenError::UnknownScheme(url.to_owned())),
+    }
+}
