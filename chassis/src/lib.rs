@@ -1,1 +1,23 @@
+//! What every MyEvents service needs and no service is about: from configuration to the consumer loop.
+//!
+//! This is the only crate that joins storage to broker. It must not know which service it is in, nor any business rule.
 
+pub mod clock;
+pub mod config;
+pub mod consumer;
+pub mod desk;
+pub mod feed;
+pub mod health;
+pub mod http;
+mod lease;
+pub mod metrics;
+pub mod policies;
+mod recorded;
+pub mod relay;
+pub mod service;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tls;
+pub mod views;
+
+pub use recorded::Recorded;

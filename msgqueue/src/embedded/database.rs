@@ -58,7 +58,7 @@ impl Database {
     }
 
     pub(super) fn connect(&self) -> Result<Connection, BrokerError> {
-        let connection = Connection::open(self.folder.join("log.sqlite")).map_err(|e| broker_error(&e))?;
+        let mut connection = Connection::open(self.folder.join("log.sqlite")).map_err(|e| broker_error(&e))?;
         connection
             .busy_handler(Some(wait_for_other_writer))
             .map_err(|e| broker_error(&e))?;

@@ -1,0 +1,149 @@
+//! The consumer loop: takes every envelope of the log once, in order, whatever the broker does.
+//!
+//! The next version of a stream is applied; an earlier one is skipped; one that is too early or cannot be read is
+//! parked with its reason while other streams go on, and applied when the gap is filled. Everything an envelope leads
+//! to is durable before the progress record, and the progress record before the acknowledgement. A failing store is
+//! tried again in place. What is done with an envelope is the [`Handler`]'s business.
+
+pub mod parking;
+mod plan;
+mod progress;
+mod step;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use contracts::StreamId;
+use msgqueue::{BrokerError, EventListener, Subscription};
+use persistence::{DocumentStore, PutError, StoreError, Write};
+use thiserror::Error;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+pub use progress::Progress;
+
+use crate::clock::Clock;
+use crate::health::Part;
+use crate::metrics::ConsumerMetrics;
+use crate::recorded::Recorded;
+use crate::relay::backoff;
+use parking::Parking;
+
+/// Deliveries taken at a time.
+const BATCH: usize = 512;
+/// How often parked messages are looked at again, and the lag is measured.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// What is done with envelopes: views build documents, policies append commands.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Handles envelopes that come next in their streams, in this order. Returns the document writes that belong to
+    /// them; the caller carries these out before it notes the progress.
+    ///
+    /// May be called again with the same envelopes after an error or a crash, so it has to recognise repeats.
+    async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError>;
+}
+
+#[derive(Debug, Error)]
+pub enum HandlerError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something else has to happen first. The same envelopes come again.
+    #[error("not possible yet: {0}")]
+    NotYet(String),
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum StepError {
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Put(#[from] PutError),
+    #[error(transparent)]
+    Handler(#[from] HandlerError),
+}
+
+/// One group's consumer.
+pub struct Consumer {
+    pub group: String,
+    pub listener: Arc<dyn EventListener>,
+    pub documents: Arc<dyn DocumentStore>,
+    pub progress: Progress,
+    pub parking: Parking,
+    pub handler: Arc<dyn Handler>,
+    pub clock: Arc<dyn Clock>,
+    pub metrics: ConsumerMetrics,
+    pub health: Part,
+}
+
+impl Consumer {
+    /// Consumes until `stop`. What was taken and not acknowledged by then comes again at the next start.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let Err(error) = self.session(&stop, &mut failures).await else {
+                return;
+            };
+            failures += 1;
+            if failures == 1 {
+                error!(group = self.group, %error, cause = ?std::error::Error::source(&error), "consuming fails; it is tried again");
+            }
+            self.health.degraded(error.to_string());
+            tokio::select! {
+                () = sleep(backoff(failures)) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// One subscription's life. Ends well only by `stop`.
+    async fn session(&self, stop: &CancellationToken, failures: &mut u32) -> Result<(), StepError> {
+        let mut subscription = self.listener.subscribe(&self.group).await?;
+        let mut parked = self.parking.streams(&self.group).await?;
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.health.ok();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = sweep.tick() => parked = self.sweep().await?,
+                batch = subscription.next_batch(BATCH) => {
+                    let batch = batch?;
+                    self.step(&batch, &mut parked).await?;
+                    self.acknowledge(&mut *subscription, &batch).await?;
+                }
+            }
+            if std::mem::take(failures) > 0 {
+                info!(group = self.group, "consuming works again");
+                self.health.ok();
+            }
+        }
+    }
+
+    async fn acknowledge(
+        &self,
+        subscription: &mut dyn Subscription,
+        batch: &[msgqueue::Delivery],
+    ) -> Result<(), StepError> {
+        let tags: Vec<_> = batch.iter().map(|delivery| delivery.tag).collect();
+        Ok(subscription.ack(&tags).await?)
+    }
+
+    /// Tries parked messages again and measures. Returns the streams that still have some.
+    async fn sweep(&self) -> Result<HashSet<StreamId>, StepError> {
+        for stream in self.parking.streams(&self.group).await? {
+            self.heal(&stream).await?;
+        }
+        if let Some(lag) = self.listener.lag(&self.group).await? {
+            self.metrics.set_lag(&self.group, lag);
+        }
+        let parked = self.parking.list(Some(&self.group)).await?;
+        self.metrics.set_parked(&self.group, parked.len());
+        Ok(step::parked_streams(&parked))
+    }
+}

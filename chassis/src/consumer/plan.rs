@@ -1,0 +1,101 @@
+//! Sorts a batch of deliveries by what the group has already applied. Pure: it reads and writes nothing.
+
+use std::collections::HashMap;
+
+use contracts::{DecodeError, Envelope, StreamId};
+use msgqueue::Delivery;
+
+use super::parking::UnreadableMessage;
+use super::progress::{Kept, Position};
+use crate::recorded::Recorded;
+
+/// What becomes of one delivery.
+pub(crate) enum Verdict {
+    /// The next version of its stream: apply it.
+    Apply(Box<Recorded>),
+    /// The next version, by a name that this build does not know: nothing to do but to go on.
+    Pass,
+    /// Applied before.
+    Repeat,
+    /// Applied before, but then it had another id: somebody wrote history anew.
+    Impostor,
+    /// A version before it is missing.
+    Gap,
+    Unreadable(UnreadableMessage),
+}
+
+/// A message read as far as possible.
+pub(crate) enum Incoming {
+    Envelope(Box<Envelope>),
+    Broken(UnreadableMessage),
+}
+
+/// The progress of the streams at hand, as it develops while a batch is sorted.
+pub(crate) struct Plan {
+    kept: HashMap<StreamId, Kept>,
+    advanced: HashMap<StreamId, Position>,
+}
+
+impl Incoming {
+    pub(crate) fn read(delivery: &Delivery) -> Self {
+        match delivery.envelope() {
+            Ok(envelope) => Self::Envelope(Box::new(envelope)),
+            Err(error) => Self::Broken(error.into()),
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(kept: HashMap<StreamId, Kept>) -> Self {
+        Self {
+            kept,
+            advanced: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn sort(&mut self, envelope: Envelope) -> Verdict {
+        let at = self.position(&envelope.stream);
+        let version = at.map_or(0, |position| position.version);
+        if envelope.version > version + 1 {
+            return Verdict::Gap;
+        }
+        if envelope.version <= version {
+            let other = at.is_some_and(|at| at.version == envelope.version && at.envelope_id != envelope.id);
+            return if other { Verdict::Impostor } else { Verdict::Repeat };
+        }
+        self.take_next(envelope)
+    }
+
+    fn take_next(&mut self, envelope: Envelope) -> Verdict {
+        let stream = envelope.stream.clone();
+        let position = Position {
+            version: envelope.version,
+            envelope_id: envelope.id,
+        };
+        let verdict = match Recorded::read(envelope) {
+            Ok(recorded) => Verdict::Apply(Box::new(recorded)),
+            Err(DecodeError::UnknownName(_)) => Verdict::Pass,
+            Err(error) => return Verdict::Unreadable(error.into()),
+        };
+        self.advanced.insert(stream, position);
+        verdict
+    }
+
+    fn position(&self, stream: &StreamId) -> Option<&Position> {
+        self.advanced
+            .get(stream)
+            .or_else(|| self.kept.get(stream)?.position.as_ref())
+    }
+
+    pub(crate) fn version(&self, stream: &StreamId) -> u64 {
+        self.position(stream).map_or(0, |position| position.version)
+    }
+
+    /// The streams that go on, with the revision of their progress record and their new position.
+    pub(crate) fn advances(&self) -> impl Iterator<Item = (&StreamId, u64, &Position)> {
+        self.advanced.iter().map(|(stream, position)| {
+            let revision = self.kept.get(stream).map_or(0, |kept| kept.revision);
+            (stream, revision, position)
+        })
+    }
+}

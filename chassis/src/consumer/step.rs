@@ -1,0 +1,175 @@
+//! One batch, from deliveries to durable progress.
+
+use std::collections::HashSet;
+
+use contracts::{Envelope, StreamId};
+use msgqueue::{Delivery, Message};
+use persistence::Write;
+use tracing::{error, warn};
+
+use super::parking::{Parked, Reason, UnreadableMessage, reason_of};
+use super::plan::{Incoming, Plan, Verdict};
+use super::{Consumer, StepError};
+use crate::recorded::Recorded;
+
+/// A batch as it is sorted.
+struct Sorted {
+    plan: Plan,
+    apply: Vec<Recorded>,
+    park: Vec<Parked>,
+    /// Parked versions that are settled with this batch.
+    settled: Vec<(StreamId, u64)>,
+}
+
+impl Consumer {
+    pub(crate) async fn step(&self, batch: &[Delivery], parked: &mut HashSet<StreamId>) -> Result<(), StepError> {
+        let incoming: Vec<Incoming> = batch.iter().map(Incoming::read).collect();
+        let mut sorted = self.sorted(streams_of(&incoming)).await?;
+        for (delivery, incoming) in batch.iter().zip(incoming) {
+            match incoming {
+                Incoming::Envelope(envelope) => self.sort(&mut sorted, *envelope, &delivery.message),
+                Incoming::Broken(error) => self.park(&mut sorted, &delivery.message, reason_of(&error), error.to_string()),
+            }
+        }
+        for stream in touched(&sorted, parked) {
+            self.unpark(&mut sorted, &stream).await?;
+        }
+        let held_up: HashSet<StreamId> = parked_streams(&sorted.park);
+        let healed: Vec<StreamId> = touched(&sorted, &held_up);
+        self.settle(sorted).await?;
+        for stream in healed {
+            self.heal(&stream).await?;
+        }
+        parked.extend(held_up);
+        Ok(())
+    }
+
+    /// Applies what is parked of a stream, as far as it now follows.
+    pub(crate) async fn heal(&self, stream: &StreamId) -> Result<(), StepError> {
+        let mut sorted = self.sorted(vec![stream.clone()]).await?;
+        self.unpark(&mut sorted, stream).await?;
+        self.settle(sorted).await
+    }
+
+    async fn sorted(&self, streams: Vec<StreamId>) -> Result<Sorted, StepError> {
+        Ok(Sorted {
+            plan: Plan::new(self.progress.load(&streams).await?),
+            apply: Vec::new(),
+            park: Vec::new(),
+            settled: Vec::new(),
+        })
+    }
+
+    fn sort(&self, sorted: &mut Sorted, envelope: Envelope, message: &Message) {
+        let (stream, version) = (envelope.stream.clone(), envelope.version);
+        match sorted.plan.sort(envelope) {
+            Verdict::Apply(recorded) => sorted.apply.push(*recorded),
+            Verdict::Pass => self.metrics.consumed(&self.group, "unknown_name", 1),
+            Verdict::Repeat => self.metrics.consumed(&self.group, "repeat", 1),
+            Verdict::Impostor => {
+                error!(group = self.group, %stream, version, "another envelope of this version was applied before");
+                self.metrics.consumed(&self.group, "impostor", 1);
+            }
+            Verdict::Gap => {
+                let detail = format!("version {} has not come yet", sorted.plan.version(&stream) + 1);
+                self.park(sorted, message, Reason::Gap, detail);
+            }
+            Verdict::Unreadable(error) => self.park(sorted, message, reason_of(&error), error.to_string()),
+        }
+    }
+
+    fn park(&self, sorted: &mut Sorted, message: &Message, reason: Reason, detail: String) {
+        let stream = message.stream().map(|stream| stream.to_string()).unwrap_or_default();
+        let version = message.version().unwrap_or(0);
+        warn!(group = self.group, stream, version, reason = reason.as_str(), detail, "an envelope is parked");
+        self.metrics.parked(&self.group, reason.as_str());
+        sorted.park.push(Parked {
+            group: self.group.clone(),
+            stream,
+            version,
+            reason,
+            detail,
+            parked_at: self.clock.now(),
+            message: message.clone(),
+        });
+    }
+
+    /// Takes parked versions of a stream that follow what is applied, and forgets those that were applied meanwhile.
+    async fn unpark(&self, sorted: &mut Sorted, stream: &StreamId) -> Result<(), StepError> {
+        for parked in self.parking.behind(&self.group, stream, 0).await? {
+            let next = sorted.plan.version(stream) + 1;
+            if parked.version > next {
+                return Ok(());
+            }
+            if parked.version == next && !self.take_parked(sorted, &parked) {
+                return Ok(());
+            }
+            sorted.settled.push((stream.clone(), parked.version));
+        }
+        Ok(())
+    }
+
+    /// False where the parked message still cannot be read.
+    fn take_parked(&self, sorted: &mut Sorted, parked: &Parked) -> bool {
+        let Ok(envelope) = parked.message.to_envelope() else {
+            return false;
+        };
+        match sorted.plan.sort(envelope) {
+            Verdict::Apply(recorded) => sorted.apply.push(*recorded),
+            Verdict::Unreadable(UnreadableMessage::Message(_) | UnreadableMessage::Payload(_)) => return false,
+            Verdict::Pass | Verdict::Repeat | Verdict::Impostor | Verdict::Gap => {}
+        }
+        true
+    }
+
+    /// Carries out what a sorted batch leads to: documents first, progress behind them, parked entries last.
+    async fn settle(&self, sorted: Sorted) -> Result<(), StepError> {
+        let mut writes = self.handler.handle(&sorted.apply).await?;
+        for parked in &sorted.park {
+            writes.extend(self.parking.write(parked).await?);
+        }
+        for (stream, revision, position) in sorted.plan.advances() {
+            writes.push(self.progress.write(stream, revision, position));
+        }
+        writes.extend(self.removals(&sorted));
+        if !writes.is_empty() {
+            self.documents.put(writes).await?;
+        }
+        self.metrics.consumed(&self.group, "applied", sorted.apply.len());
+        self.progress.announce();
+        Ok(())
+    }
+
+    fn removals(&self, sorted: &Sorted) -> Vec<Write> {
+        let removal = |(stream, version): &(StreamId, u64)| self.parking.removal(&self.group, stream, *version);
+        sorted.settled.iter().map(removal).collect()
+    }
+}
+
+fn streams_of(incoming: &[Incoming]) -> Vec<StreamId> {
+    let streams: HashSet<&StreamId> = incoming
+        .iter()
+        .filter_map(|incoming| match incoming {
+            Incoming::Envelope(envelope) => Some(&envelope.stream),
+            Incoming::Broken(_) => None,
+        })
+        .collect();
+    streams.into_iter().cloned().collect()
+}
+
+pub(crate) fn parked_streams(parked: &[Parked]) -> HashSet<StreamId> {
+    parked
+        .iter()
+        .filter_map(|entry| StreamId::parse(&entry.stream).ok())
+        .collect()
+}
+
+/// Those of the streams that this batch moves on.
+fn touched(sorted: &Sorted, streams: &HashSet<StreamId>) -> Vec<StreamId> {
+    sorted
+        .plan
+        .advances()
+        .map(|(stream, ..)| stream.clone())
+        .filter(|stream| streams.contains(stream))
+        .collect()
+}

@@ -1,0 +1,281 @@
+//! The task behind one live aggregate: takes what is queued, commits it as one, answers.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::{Envelope, Hash, StreamId};
+use persistence::{AppendError, Commit, InvalidCommit, StoreError};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use super::aggregate::Aggregate;
+use super::batch::{self, Draft, Verdict};
+use super::live::{CatchUpError, Live};
+use super::{DeskError, Job, Outcome, Shared};
+
+/// Jobs decided together at most; keeps usual commits well under the journal's bound.
+const BATCH_JOBS: usize = 256;
+/// How often a batch is decided again because another writer was first.
+const CONFLICT_ATTEMPTS: u32 = 60;
+/// How often an append with an unknown outcome is repeated with the same commit id.
+const UNKNOWN_ATTEMPTS: u32 = 5;
+const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
+/// A clerk without work leaves after this long, or at once while very many are live.
+const IDLE: Duration = Duration::from_secs(60);
+const MANY_CLERKS: usize = 1_000;
+
+pub(crate) struct Clerk<A: Aggregate> {
+    shared: Arc<Shared<A>>,
+    stream: StreamId,
+    jobs: mpsc::Receiver<Job<A>>,
+    /// Taken from the queue, not yet decided.
+    waiting: VecDeque<Job<A>>,
+    /// `None` until it is read, and again whenever it may not be what the journal holds.
+    live: Option<Live<A>>,
+    /// Jobs to decide together next; less than usual after a commit was too large.
+    batch_jobs: usize,
+    /// How long to linger before the next append, so that another replica gets its turn.
+    linger: Option<Duration>,
+}
+
+/// Why a whole batch cannot be decided or committed.
+#[derive(Clone)]
+enum Fault {
+    Busy,
+    Unreadable(String),
+    Store(Arc<StoreError>),
+}
+
+/// What became of one try to commit a draft.
+enum Appended {
+    Done,
+    /// Another writer was first.
+    Beaten,
+    TooLarge,
+    Failed(Fault),
+}
+
+impl<A: Aggregate> Clerk<A> {
+    pub(crate) fn new(shared: Arc<Shared<A>>, stream: StreamId, jobs: mpsc::Receiver<Job<A>>) -> Self {
+        Self {
+            shared,
+            stream,
+            jobs,
+            waiting: VecDeque::new(),
+            live: None,
+            batch_jobs: BATCH_JOBS,
+            linger: None,
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        while self.fill().await {
+            if let Some(round_trip) = self.linger.take() {
+                sleep(round_trip).await;
+                self.take_queued();
+            }
+            let size = self.waiting.len().min(self.batch_jobs);
+            let batch = self.waiting.drain(..size).collect();
+            self.process(batch).await;
+        }
+    }
+
+    /// Waits for work. False when this clerk has left the desk.
+    async fn fill(&mut self) -> bool {
+        self.take_queued();
+        while self.waiting.is_empty() {
+            let many = self.shared.live_clerks() > MANY_CLERKS;
+            let patience = if many { Duration::ZERO } else { IDLE };
+            match timeout(patience, self.jobs.recv()).await {
+                Ok(Some(job)) => self.waiting.push_back(job),
+                Ok(None) => return false,
+                Err(_) if self.shared.retire(&self.stream, &self.jobs) => return false,
+                Err(_) => {}
+            }
+        }
+        self.take_queued();
+        true
+    }
+
+    fn take_queued(&mut self) {
+        while self.waiting.len() < BATCH_JOBS {
+            match self.jobs.try_recv() {
+                Ok(job) => self.waiting.push_back(job),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Decides and commits a batch, again and again while other writers are faster, and answers every job.
+    async fn process(&mut self, batch: Vec<Job<A>>) {
+        for attempt in 0..CONFLICT_ATTEMPTS {
+            let draft = match self.draft(&batch).await {
+                Ok(draft) => draft,
+                Err(fault) => return refuse_all(batch, &fault),
+            };
+            let started = Instant::now();
+            match self.append(&draft).await {
+                Appended::Done => {
+                    self.linger = (attempt > 0).then(|| started.elapsed());
+                    return self.answer(batch, draft).await;
+                }
+                Appended::Beaten => self.step_back(attempt).await,
+                Appended::TooLarge => return self.split(batch),
+                Appended::Failed(fault) => return refuse_all(batch, &fault),
+            }
+        }
+        refuse_all(batch, &Fault::Busy);
+    }
+
+    async fn draft(&mut self, batch: &[Job<A>]) -> Result<Draft<A>, Fault> {
+        let journal = Arc::clone(&self.shared.journal);
+        if self.live.is_none() {
+            let mut live = Live::new();
+            live.catch_up(&*journal, &self.stream).await?;
+            self.live = Some(live);
+        }
+        let live = self.live.get_or_insert_with(Live::new);
+        let requests = batch.iter().map(|job| &job.request);
+        Ok(batch::decide(live, &self.stream, requests, self.shared.clock.now()))
+    }
+
+    async fn append(&mut self, draft: &Draft<A>) -> Appended {
+        if draft.envelopes.is_empty() {
+            return Appended::Done;
+        }
+        let commit = Commit {
+            id: Uuid::now_v7(),
+            envelopes: draft.envelopes.clone(),
+        };
+        let previous = self.live.as_ref().map_or(Hash::GENESIS, |live| live.hash);
+        match self.append_surely(previous, &commit).await {
+            Ok(()) => {
+                self.shared.metrics.committed(draft.envelopes.len());
+                self.shared.appended.notify_one();
+                self.batch_jobs = BATCH_JOBS;
+                Appended::Done
+            }
+            Err(AppendError::Conflict { .. }) => Appended::Beaten,
+            Err(AppendError::Invalid(InvalidCommit::TooLarge(_))) => Appended::TooLarge,
+            Err(AppendError::Invalid(invalid)) => Appended::Failed(Fault::Unreadable(invalid.to_string())),
+            Err(AppendError::Store(error)) => {
+                // Whatever happened, what is in memory may be behind the journal now.
+                self.live = None;
+                Appended::Failed(Fault::Store(Arc::new(error)))
+            }
+        }
+    }
+
+    /// An append whose outcome is unknown is repeated as it is: the journal knows its own commit again.
+    async fn append_surely(&self, previous: Hash, commit: &Commit) -> Result<(), AppendError> {
+        let mut attempt = 1;
+        loop {
+            match self.shared.journal.append(previous, commit.clone()).await {
+                Err(AppendError::Store(StoreError::Unknown(_))) if attempt < UNKNOWN_ATTEMPTS => {
+                    sleep(UNKNOWN_PAUSE * attempt).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Reads what the other writer wrote, after a moment that grows with the crowd and differs between replicas.
+    async fn step_back(&mut self, attempt: u32) {
+        self.shared.metrics.conflict();
+        let longest = 1_u64 << attempt.min(5);
+        sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
+        let journal = Arc::clone(&self.shared.journal);
+        if let Some(live) = &mut self.live
+            && live.catch_up(&*journal, &self.stream).await.is_err()
+        {
+            self.live = None;
+        }
+    }
+
+    /// A commit was too large: the same jobs again, half as many at a time.
+    fn split(&mut self, batch: Vec<Job<A>>) {
+        if batch.len() == 1 {
+            return answer_each(batch, || DeskError::TooLarge);
+        }
+        self.batch_jobs = batch.len() / 2;
+        for job in batch.into_iter().rev() {
+            self.waiting.push_front(job);
+        }
+    }
+
+    async fn answer(&mut self, batch: Vec<Job<A>>, draft: Draft<A>) {
+        let Draft {
+            after,
+            envelopes,
+            verdicts,
+        } = draft;
+        self.live = Some(after);
+        for (job, verdict) in batch.into_iter().zip(verdicts) {
+            let answer = self.outcome(verdict, &envelopes).await;
+            // Whoever asked may have gone; what was committed stands all the same.
+            let _ = job.reply.send(answer);
+        }
+    }
+
+    async fn outcome(
+        &self,
+        verdict: Verdict<A::Rejection>,
+        envelopes: &[Envelope],
+    ) -> Result<Outcome, DeskError<A::Rejection>> {
+        match verdict {
+            Verdict::New { from, to, version } => Ok(Outcome {
+                stream: self.stream.clone(),
+                version,
+                envelopes: envelopes[from..to].to_vec(),
+                replayed: false,
+            }),
+            Verdict::Replay { first, last } => self.replay(first, last).await,
+            Verdict::Refused(error) => Err(error),
+        }
+    }
+
+    /// The reply to a repeated request is rebuilt from the events that the first one led to.
+    async fn replay(&self, first: u64, last: u64) -> Result<Outcome, DeskError<A::Rejection>> {
+        let commits = self
+            .shared
+            .journal
+            .read(&self.stream, first - 1, 1)
+            .await
+            .map_err(|error| DeskError::Store(Arc::new(error)))?;
+        let of_request = |envelope: &Envelope| (first..=last).contains(&envelope.version);
+        let envelopes = commits.into_iter().flat_map(|commit| commit.envelopes).filter(of_request);
+        Ok(Outcome {
+            stream: self.stream.clone(),
+            version: last,
+            envelopes: envelopes.collect(),
+            replayed: true,
+        })
+    }
+}
+
+impl From<CatchUpError> for Fault {
+    fn from(error: CatchUpError) -> Self {
+        match error {
+            CatchUpError::Store(error) => Self::Store(Arc::new(error)),
+            CatchUpError::Unreadable { .. } => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
+fn refuse_all<A: Aggregate>(batch: Vec<Job<A>>, fault: &Fault) {
+    answer_each(batch, || match fault.clone() {
+        Fault::Busy => DeskError::Busy,
+        Fault::Unreadable(detail) => DeskError::Unreadable(detail),
+        Fault::Store(error) => DeskError::Store(error),
+    });
+}
+
+fn answer_each<A: Aggregate>(batch: Vec<Job<A>>, error: impl Fn() -> DeskError<A::Rejection>) {
+    for job in batch {
+        // Whoever asked may have gone.
+        let _ = job.reply.send(Err(error()));
+    }
+}

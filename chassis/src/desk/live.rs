@@ -1,0 +1,69 @@
+//! A stream as its clerk knows it: the aggregate's state with version, hash and idempotency ledger.
+
+use contracts::{DecodeError, Envelope, Hash, StreamId};
+use persistence::{Journal, StoreError};
+use thiserror::Error;
+
+use super::aggregate::Aggregate;
+use super::ledger::Ledger;
+use crate::recorded::Recorded;
+
+/// Commits read from the journal at a time.
+const READ_COMMITS: usize = 256;
+
+#[derive(Clone)]
+pub(crate) struct Live<A> {
+    pub(crate) version: u64,
+    pub(crate) hash: Hash,
+    pub(crate) state: A,
+    pub(crate) ledger: Ledger,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum CatchUpError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("version {version}: {source}")]
+    Unreadable { version: u64, source: DecodeError },
+}
+
+impl<A: Aggregate> Live<A> {
+    pub(crate) fn new() -> Self {
+        Self {
+            version: 0,
+            hash: Hash::GENESIS,
+            state: A::default(),
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// Reads what the journal has beyond this version.
+    pub(crate) async fn catch_up(&mut self, journal: &dyn Journal, stream: &StreamId) -> Result<(), CatchUpError> {
+        loop {
+            let commits = journal.read(stream, self.version, READ_COMMITS).await?;
+            if commits.is_empty() {
+                return Ok(());
+            }
+            for envelope in commits.into_iter().flat_map(|commit| commit.envelopes) {
+                self.read_on(envelope)?;
+            }
+        }
+    }
+
+    fn read_on(&mut self, envelope: Envelope) -> Result<(), CatchUpError> {
+        let version = envelope.version;
+        if version <= self.version {
+            return Ok(());
+        }
+        let recorded = Recorded::read(envelope).map_err(|source| CatchUpError::Unreadable { version, source })?;
+        self.take_in(&recorded);
+        Ok(())
+    }
+
+    pub(crate) fn take_in(&mut self, recorded: &Recorded) {
+        self.state.apply(recorded);
+        self.ledger.note(&recorded.envelope);
+        self.version = recorded.envelope.version;
+        self.hash = recorded.envelope.hash;
+    }
+}

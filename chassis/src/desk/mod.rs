@@ -1,0 +1,179 @@
+//! The desk: keeps live aggregates in memory, decides, and commits in groups.
+//!
+//! Each aggregate has one clerk, a task that takes everything queued, decides it in turn, appends all of it as one
+//! commit and then answers. While an append is under way the queue fills, so the busier a stream, the larger its
+//! commits. The journal has the last word: where another replica wrote first, the clerk reads what it missed and
+//! decides again.
+//!
+//! The desk must not know what is decided, nor who asks: no domain, no HTTP.
+
+mod aggregate;
+mod batch;
+mod clerk;
+mod ledger;
+mod live;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use contracts::{Actor, Envelope, IdempotencyDigests, StreamId, TraceContext};
+use persistence::{Journal, StoreError};
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use aggregate::Aggregate;
+pub use ledger::KEY_LIFETIME;
+
+use crate::clock::Clock;
+use crate::metrics::DeskMetrics;
+use clerk::Clerk;
+
+/// Jobs that may wait for one aggregate; more are refused as [`DeskError::Busy`].
+const QUEUE_LENGTH: usize = 2_048;
+
+/// A command with what belongs to its envelope.
+#[derive(Debug, Clone)]
+pub struct Request<C> {
+    pub command: C,
+    pub actor: Actor,
+    pub idempotency: Option<IdempotencyDigests>,
+    /// Decide only if the stream is at this version.
+    pub if_version: Option<u64>,
+    pub trace: Option<TraceContext>,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub stream: StreamId,
+    /// The stream's version behind the request's own events.
+    pub version: u64,
+    /// The events that the request led to, in order; empty where there was nothing to do.
+    pub envelopes: Vec<Envelope>,
+    /// True where the events are those of an earlier request with the same idempotency key.
+    pub replayed: bool,
+}
+
+#[derive(Debug, Error)]
+pub enum DeskError<R> {
+    #[error("the command is rejected")]
+    Rejected(R),
+    #[error("the stream is at version {current}")]
+    VersionMismatch { current: u64 },
+    #[error("the idempotency key came with another request before")]
+    KeyReused,
+    /// Too many requests wait, or other writers won too often. Try again.
+    #[error("the desk is busy")]
+    Busy,
+    #[error("what the request leads to is too large for one commit")]
+    TooLarge,
+    /// The stream holds events that this build cannot read.
+    #[error("the stream cannot be read: {0}")]
+    Unreadable(String),
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+}
+
+pub(crate) struct Job<A: Aggregate> {
+    pub(crate) request: Request<A::Command>,
+    pub(crate) reply: oneshot::Sender<Result<Outcome, DeskError<A::Rejection>>>,
+}
+
+/// All live aggregates of one kind. Cheap to clone.
+pub struct Desk<A: Aggregate> {
+    shared: Arc<Shared<A>>,
+}
+
+pub(crate) struct Shared<A: Aggregate> {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Rung after every append; the relay listens.
+    pub(crate) appended: Arc<Notify>,
+    pub(crate) metrics: DeskMetrics,
+    /// Where clerks run: they must outlive the HTTP worker that first needed them.
+    runtime: Handle,
+    clerks: Mutex<HashMap<StreamId, mpsc::Sender<Job<A>>>>,
+}
+
+impl<A: Aggregate> Clone for Desk<A> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<A: Aggregate> Desk<A> {
+    /// Clerks run on the runtime of the caller, which has to be a multi-threaded one.
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        appended: Arc<Notify>,
+        metrics: DeskMetrics,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                journal,
+                clock,
+                appended,
+                metrics,
+                runtime: Handle::current(),
+                clerks: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Decides the request and returns when what it led to is durable.
+    ///
+    /// # Errors
+    /// See [`DeskError`]. After [`DeskError::Store`] with an unknown outcome the same request may be sent again if it
+    /// has an idempotency key.
+    pub async fn handle(
+        &self,
+        stream: &StreamId,
+        request: Request<A::Command>,
+    ) -> Result<Outcome, DeskError<A::Rejection>> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.enqueue(stream, Job { request, reply })?;
+        // A clerk that went away without an answer did so because the process shuts down.
+        answer.await.unwrap_or(Err(DeskError::Busy))
+    }
+}
+
+impl<A: Aggregate> Shared<A> {
+    fn enqueue(self: &Arc<Self>, stream: &StreamId, job: Job<A>) -> Result<(), DeskError<A::Rejection>> {
+        let mut clerks = self.clerks();
+        let queue = clerks.entry(stream.clone()).or_insert_with(|| self.hire(stream));
+        queue.try_send(job).map_err(|refused| {
+            if matches!(refused, mpsc::error::TrySendError::Closed(_)) {
+                clerks.remove(stream);
+            }
+            DeskError::Busy
+        })
+    }
+
+    fn hire(self: &Arc<Self>, stream: &StreamId) -> mpsc::Sender<Job<A>> {
+        let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
+        self.runtime.spawn(Clerk::new(Arc::clone(self), stream.clone(), jobs).run());
+        queue
+    }
+
+    /// Lets a clerk go that has nothing to do. Jobs are only queued under the same lock, so none is lost.
+    pub(crate) fn retire(&self, stream: &StreamId, jobs: &mpsc::Receiver<Job<A>>) -> bool {
+        let mut clerks = self.clerks();
+        let idle = jobs.is_empty();
+        if idle {
+            clerks.remove(stream);
+        }
+        idle
+    }
+
+    pub(crate) fn live_clerks(&self) -> usize {
+        self.clerks().len()
+    }
+
+    fn clerks(&self) -> MutexGuard<'_, HashMap<StreamId, mpsc::Sender<Job<A>>>> {
+        self.clerks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

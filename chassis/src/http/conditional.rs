@@ -1,0 +1,62 @@
+//! Conditional requests, RFC 9110 section 13: an entity tag says which version of a thing a client has seen.
+//!
+//! A tag is `"<version>-<digest>"`: the digest changes with every byte of the representation (seats left, say), the
+//! version only when the thing itself is changed. `If-None-Match` compares all of it. `If-Match` compares the version,
+//! so that a sale in between does not stand in an organiser's way.
+
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::problem::Problem;
+
+/// 200 with the entity and its tag, or 304 where the client has it already.
+pub fn respond(request: &HttpRequest, version: u64, entity: &impl Serialize) -> HttpResponse {
+    let body = serde_json::to_vec(entity).unwrap_or_default();
+    let tag = entity_tag(version, &body);
+    if matches_none(request, &tag) {
+        return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
+    }
+    HttpResponse::Ok().insert_header((header::ETAG, tag)).content_type("application/json").body(body)
+}
+
+/// The tag of a representation.
+pub fn entity_tag(version: u64, body: &[u8]) -> String {
+    let digest = Sha256::digest(body);
+    format!("\"{version}-{}\"", hex::encode(&digest[..8]))
+}
+
+/// The version that `If-Match` asks for; `None` where the header is absent or `*`.
+///
+/// # Errors
+/// 412 where the header names no tag of ours.
+pub fn if_match(request: &HttpRequest) -> Result<Option<u64>, Problem> {
+    let Some(value) = text_of(request, &header::IF_MATCH) else {
+        return Ok(None);
+    };
+    if value.trim() == "*" {
+        return Ok(None);
+    }
+    let version = value.trim().trim_matches('"').split('-').next().and_then(|digits| digits.parse().ok());
+    let Some(version) = version else {
+        return Err(Problem::new(
+            actix_web::http::StatusCode::PRECONDITION_FAILED,
+            "precondition-failed",
+            "It was changed in the meantime",
+        )
+        .detail("If-Match has to be an ETag of an earlier reply."));
+    };
+    Ok(Some(version))
+}
+
+fn matches_none(request: &HttpRequest, tag: &str) -> bool {
+    let Some(value) = text_of(request, &header::IF_NONE_MATCH) else {
+        return false;
+    };
+    value.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}
+
+fn text_of<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}

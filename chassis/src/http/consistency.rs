@@ -1,0 +1,91 @@
+//! Reading one's own write: a reply to a write carries `Consistency-Token: <stream>@<version>`; a request that presents
+//! it waits, for a bounded time, until the views have got there.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use contracts::StreamId;
+
+use super::problem::Problem;
+use crate::consumer::Progress;
+
+pub const HEADER: &str = "Consistency-Token";
+/// How long a request waits for the views.
+const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_POSITIONS: usize = 8;
+
+/// Positions in streams that a reader wants to see, separated by commas in text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Token {
+    positions: Vec<(StreamId, u64)>,
+}
+
+impl Token {
+    /// The token of a request; empty where there is none.
+    ///
+    /// # Errors
+    /// 422 where the header cannot be read.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let Some(value) = request.headers().get(HEADER) else {
+            return Ok(Self::default());
+        };
+        let rule = "must be the Consistency-Token of an earlier reply";
+        Self::parse(value.to_str().unwrap_or_default()).ok_or_else(|| Problem::invalid_field(HEADER, rule))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut positions = Vec::new();
+        for position in text.split(',') {
+            let (stream, version) = position.trim().rsplit_once('@')?;
+            positions.push((StreamId::parse(stream).ok()?, version.parse().ok()?));
+        }
+        (positions.len() <= MAX_POSITIONS).then_some(Self { positions })
+    }
+
+    /// Only the positions in streams of some kinds.
+    pub fn only(mut self, wanted: impl Fn(&StreamId) -> bool) -> Self {
+        self.positions.retain(|(stream, _)| wanted(stream));
+        self
+    }
+
+    /// Waits until `progress` has reached every position.
+    ///
+    /// # Errors
+    /// 503 with Retry-After where it takes too long.
+    pub async fn wait(&self, progress: &Progress) -> Result<(), Problem> {
+        for (stream, version) in &self.positions {
+            if !progress.wait_for(stream, *version, PATIENCE).await? {
+                return Err(Problem::unavailable("What the Consistency-Token names is not visible yet."));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The token's text for the positions that a write led to.
+pub fn token(positions: &[(&StreamId, u64)]) -> String {
+    let texts: Vec<String> = positions.iter().map(|(stream, version)| format!("{stream}@{version}")).collect();
+    texts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_back() {
+        let stream = StreamId::parse("event/1").unwrap();
+        let other = StreamId::parse("location/2").unwrap();
+        let text = token(&[(&stream, 3), (&other, 4)]);
+        assert_eq!(text, "event/1@3,location/2@4");
+        let positions = vec![(stream, 3), (other, 4)];
+        assert_eq!(Token::parse(&text), Some(Token { positions }));
+    }
+
+    #[test]
+    fn nonsense_is_no_token() {
+        for text in ["", "event/1", "event/1@x", "1@1", "event/1@1,", &"event/1@1,".repeat(9)] {
+            assert_eq!(Token::parse(text), None, "{text}");
+        }
+    }
+}

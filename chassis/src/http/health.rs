@@ -1,0 +1,45 @@
+//! `/health/live`: the process answers. `/health/ready`: how each part is.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::routing::resource;
+use crate::health::{Health, PartHealth, State};
+
+/// How a service is: as well as its worst part.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    state: State,
+    parts: BTreeMap<String, PartHealth>,
+}
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(resource("/health/live", "GET").get(live))
+        .service(resource("/health/ready", "GET").get(ready));
+}
+
+/// The process is alive.
+#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, description = "Alive")))]
+pub(crate) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "state": "ok" }))
+}
+
+/// How each part is. Degraded parts catch up by themselves and do not stop requests; with a part that is down the
+/// service should get none.
+#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+    (status = 200, description = "Takes requests", body = Readiness),
+    (status = 503, description = "A part is down", body = Readiness),
+))]
+pub(crate) async fn ready(health: web::Data<Vec<Health>>) -> HttpResponse {
+    let mut parts = BTreeMap::new();
+    for health in health.iter() {
+        parts.extend(health.parts());
+    }
+    let state = parts.values().map(|part| part.state).max().unwrap_or(State::Ok);
+    let mut response = if state == State::Down { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
+    response.json(Readiness { state, parts })
+}

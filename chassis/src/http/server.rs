@@ -1,0 +1,142 @@
+//! One port pair: plain HTTP and HTTPS side by side, with everything that is the same on every port around the routes.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use rustls::ServerConfig;
+use tokio::task::JoinHandle;
+use tracing_actix_web::TracingLogger;
+use utoipa::openapi::OpenApi;
+
+use super::body::MAX_BODY_BYTES;
+use super::middleware::{Draining, RequestSpan, observe};
+use super::{docs, health, routing};
+use crate::health::Health;
+use crate::metrics::{HttpMetrics, Metrics};
+
+/// Puts a service's handlers and their state on paths.
+pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
+/// What one port pair serves.
+#[derive(Clone)]
+pub struct Api {
+    pub routes: Vec<Routes>,
+    pub documents: Vec<OpenApi>,
+    pub health: Vec<Health>,
+    pub metrics: HttpMetrics,
+    /// Origins whose pages may call; `*` for all.
+    pub cors_origins: Vec<String>,
+}
+
+/// Where to listen.
+pub struct Listeners {
+    pub http: TcpListener,
+    pub https: Option<(TcpListener, ServerConfig)>,
+}
+
+/// A server at work.
+pub struct Server {
+    pub http: SocketAddr,
+    pub https: Option<SocketAddr>,
+    handle: ServerHandle,
+    draining: Draining,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+/// Begins to serve.
+pub fn start(api: Api, listeners: Listeners, patience: Duration) -> std::io::Result<Server> {
+    let http = listeners.http.local_addr()?;
+    let https = listeners.https.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
+    let draining = Draining::default();
+    let state = draining.clone();
+    let document = docs::document(api.documents.clone());
+    let mut server = HttpServer::new(move || {
+        let (api, document) = (api.clone(), document.clone());
+        App::new()
+            .app_data(web::Data::new(state.clone()))
+            .app_data(web::Data::new(api.metrics.clone()))
+            .app_data(web::Data::new(api.health.clone()))
+            .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
+            .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(cors(&api.cors_origins))
+            .wrap(from_fn(observe))
+            .configure(move |config| configure(config, &api, &document))
+    })
+    .disable_signals()
+    .shutdown_timeout(patience.as_secs())
+    .listen(listeners.http)?;
+    if let Some((listener, tls)) = listeners.https {
+        server = server.listen_rustls_0_23(listener, tls)?;
+    }
+    let server = server.run();
+    Ok(Server {
+        http,
+        https,
+        handle: server.handle(),
+        draining,
+        task: tokio::spawn(server),
+    })
+}
+
+/// Begins to serve `/metrics` and nothing else.
+pub fn start_metrics(metrics: Metrics, listener: TcpListener) -> std::io::Result<Server> {
+    let http = listener.local_addr()?;
+    let server = HttpServer::new(move || {
+        let metrics = metrics.clone();
+        let render = move || {
+            let text = metrics.render();
+            async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
+        };
+        App::new()
+            .service(routing::resource("/metrics", "GET").get(render))
+            .service(routing::unknown_path())
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(Server {
+        http,
+        https: None,
+        handle: server.handle(),
+        draining: Draining::default(),
+        task: tokio::spawn(server),
+    })
+}
+
+impl Server {
+    /// Takes no new connections, answers what was accepted, and returns when that is done or its time is over.
+    pub async fn stop(self) {
+        self.draining.0.store(true, Ordering::Relaxed);
+        self.handle.stop(true).await;
+        // The task ends with the server; how is of no interest any more.
+        let _ = self.task.await;
+    }
+}
+
+fn configure(config: &mut web::ServiceConfig, api: &Api, document: &OpenApi) {
+    health::routes(config);
+    docs::routes(config, document);
+    for routes in &api.routes {
+        routes(config);
+    }
+    config.service(routing::unknown_path());
+}
+
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allow_any_method()
+        .allow_any_header()
+        .expose_headers(["ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Consistency-Token"])
+        .max_age(3_600);
+    if origins.iter().any(|origin| origin == "*") {
+        return cors.allow_any_origin();
+    }
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}

@@ -1,0 +1,56 @@
+//! Policies: consumers that react by a command. They form one group of their own, never part of a rebuild.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use persistence::Write;
+
+use crate::consumer::{Handler, HandlerError};
+use crate::recorded::Recorded;
+
+/// Streams whose envelopes are reacted to at the same time.
+const CONCURRENT_STREAMS: usize = 64;
+
+/// A reaction to domain events. Must be idempotent: a no-op where it has reacted before.
+#[async_trait]
+pub trait Policy: Send + Sync {
+    async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError>;
+}
+
+/// All policies of a service, as the handler of one consumer.
+pub struct Policies {
+    pub policies: Vec<Arc<dyn Policy>>,
+}
+
+#[async_trait]
+impl Handler for Policies {
+    /// Envelopes of one stream are handled in order, those of different streams at the same time.
+    async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError> {
+        let mut streams: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
+        for recorded in batch {
+            streams.entry(recorded.envelope.stream.as_str()).or_default().push(recorded);
+        }
+        let mut pending = Vec::with_capacity(streams.len());
+        for envelopes in streams.into_values() {
+            pending.push(self.react_in_order(envelopes));
+        }
+        let mut reactions = futures::stream::iter(pending).buffer_unordered(CONCURRENT_STREAMS);
+        while let Some(reaction) = reactions.next().await {
+            reaction?;
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl Policies {
+    async fn react_in_order(&self, envelopes: Vec<&Recorded>) -> Result<(), HandlerError> {
+        for recorded in envelopes {
+            for policy in &self.policies {
+                policy.react(recorded).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! The relay: publishes what the journal holds and the broker does not know yet, in stream order, at least once.
+//!
+//! An append wakes it, and it polls as well: the wake-up is a hint, the journal's outbox guarantees progress. One
+//! replica relays at a time, by a lease; one that was paused past its lease only repeats what consumers recognise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::Envelope;
+use msgqueue::{BrokerError, EventEmitter};
+use persistence::{Commit, CommitKey, Journal, Lease, StoreError};
+use thiserror::Error;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::health::Part;
+use crate::lease::LeaseKeeper;
+use crate::metrics::RelayMetrics;
+
+/// Commits published in one round.
+const ROUND_COMMITS: usize = 256;
+/// How long to wait for a wake-up before looking anyway.
+const POLL: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a stopping relay goes on publishing what was committed last.
+const DRAIN: Duration = Duration::from_secs(3);
+
+pub struct Relay {
+    journal: Arc<dyn Journal>,
+    emitter: Arc<dyn EventEmitter>,
+    lease: LeaseKeeper,
+    appended: Arc<Notify>,
+    metrics: RelayMetrics,
+    health: Part,
+}
+
+#[derive(Debug, Error)]
+pub enum RelayError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+}
+
+impl Relay {
+    /// `appended` is rung by the service's desks.
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        lease: Arc<dyn Lease>,
+        emitter: Arc<dyn EventEmitter>,
+        appended: Arc<Notify>,
+        metrics: RelayMetrics,
+        health: Part,
+    ) -> Self {
+        Self {
+            journal,
+            emitter,
+            lease: LeaseKeeper::new(lease, "relay"),
+            appended,
+            metrics,
+            health,
+        }
+    }
+
+    /// Publishes until `stop`, then what is left, for a bounded time.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let pause = self.round(&mut failures).await;
+            if pause.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.appended.notified(), if failures == 0 => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        self.finish().await;
+    }
+
+    /// One round, and how long to pause behind it.
+    async fn round(&mut self, failures: &mut u32) -> Duration {
+        match self.run_once().await {
+            Ok(published) => {
+                if *failures > 0 {
+                    info!("the relay publishes again");
+                }
+                *failures = 0;
+                self.health.ok();
+                if published > 0 { Duration::ZERO } else { POLL }
+            }
+            Err(error) => {
+                if *failures == 0 {
+                    warn!(%error, cause = ?std::error::Error::source(&error), "the relay cannot publish; it goes on trying");
+                }
+                *failures += 1;
+                self.metrics.failed();
+                self.health.degraded(error.to_string());
+                backoff(*failures)
+            }
+        }
+    }
+
+    /// Publishes one round of waiting commits, if this process holds the lease. Returns how many.
+    pub async fn run_once(&mut self) -> Result<usize, RelayError> {
+        let holds = self.lease.hold().await?;
+        self.metrics.set_holds_lease(holds);
+        if !holds {
+            return Ok(0);
+        }
+        let commits = self.journal.unpublished(ROUND_COMMITS).await?;
+        self.metrics.set_waiting(commits.len() as u64);
+        if commits.is_empty() {
+            return Ok(0);
+        }
+        let keys: Vec<CommitKey> = commits.iter().filter_map(Commit::key).collect();
+        let envelopes: Vec<Envelope> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
+        self.emitter.emit(&envelopes).await?;
+        self.journal.mark_published(&keys).await?;
+        self.metrics.published(envelopes.len());
+        Ok(keys.len())
+    }
+
+    async fn finish(&mut self) {
+        let drain = async { while matches!(self.run_once().await, Ok(published) if published > 0) {} };
+        if timeout(DRAIN, drain).await.is_err() {
+            info!("not everything is published; the relay goes on at the next start");
+        }
+        if let Err(error) = self.lease.release().await {
+            warn!(%error, "the relay's lease could not be given back");
+        }
+    }
+}
+
+/// Doubles from 50 ms up to [`LONGEST_PAUSE`].
+pub(crate) fn backoff(failures: u32) -> Duration {
+    let doubled = Duration::from_millis(50).saturating_mul(1 << failures.min(10));
+    doubled.min(LONGEST_PAUSE)
+}

@@ -1,0 +1,260 @@
+//! Puts a service together: opens its parts, runs its background work, and ends it in order.
+//!
+//! To end is: no new requests, answer those under way, publish what was committed, stop consuming.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use msgqueue::Broker;
+use persistence::{StoreError, Stores};
+use thiserror::Error;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::consumer::parking::Parking;
+use crate::consumer::{Consumer, Handler, Progress};
+use crate::desk::{Aggregate, Desk};
+use crate::health::Health;
+use crate::http::server::{self, Api, Listeners, Server};
+use crate::metrics::Metrics;
+use crate::policies::{Policies, Policy};
+use crate::relay::Relay;
+use crate::tls::{self, CertificateFiles, TlsError};
+use crate::views::{Generation, Generations, View, Views};
+
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("configuration: store: {0}")]
+    Store(#[from] persistence::OpenError),
+    #[error("configuration: broker: {0}")]
+    Broker(#[from] msgqueue::OpenError),
+    #[error("configuration: data_dir: `{folder}`: {rule}")]
+    DataDir { folder: PathBuf, rule: String },
+    #[error("configuration: {key}: cannot listen on {address}: {cause}")]
+    Listen {
+        key: &'static str,
+        address: SocketAddr,
+        cause: std::io::Error,
+    },
+    #[error("configuration: certificate: {0}")]
+    Tls(#[from] TlsError),
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("the store fails: {0}")]
+    Views(#[from] StoreError),
+    #[error("the server does not start: {0}")]
+    Server(std::io::Error),
+}
+
+/// A service's parts and its background work.
+pub struct Service {
+    pub settings: Settings,
+    pub stores: Stores,
+    pub broker: Broker,
+    pub clock: Arc<dyn Clock>,
+    pub metrics: Metrics,
+    pub health: Health,
+    appended: Arc<Notify>,
+    stop: CancellationToken,
+    background: TaskTracker,
+    relay: Option<JoinHandle<()>>,
+    stop_relay: CancellationToken,
+    servers: Vec<Server>,
+    /// Held as long as the service lives.
+    _lock: File,
+}
+
+/// The live views: where they are and how far they are.
+#[derive(Clone)]
+pub struct LiveViews {
+    pub generation: Generation,
+    pub progress: Progress,
+}
+
+impl Service {
+    /// Opens store and broker, and locks the data folder against a second process of the same service.
+    pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let lock = lock_data_dir(&settings)?;
+        let health = Health::default();
+        let (journal, broker_part) = (health.part("store"), health.part("broker"));
+        let stores = persistence::open(&settings.store).await?;
+        journal.ok();
+        let broker = msgqueue::open(&settings.broker).await?;
+        broker_part.ok();
+        Ok(Self {
+            stores,
+            broker,
+            clock,
+            metrics: Metrics::new()?,
+            health,
+            appended: Arc::default(),
+            stop: CancellationToken::new(),
+            background: TaskTracker::new(),
+            relay: None,
+            stop_relay: CancellationToken::new(),
+            servers: Vec::new(),
+            settings,
+            _lock: lock,
+        })
+    }
+
+    pub fn desk<A: Aggregate>(&self) -> Desk<A> {
+        Desk::new(
+            Arc::clone(&self.stores.journal),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.appended),
+            self.metrics.desk.clone(),
+        )
+    }
+
+    /// Begins to publish what the journal holds.
+    pub fn start_relay(&mut self) {
+        let relay = Relay::new(
+            Arc::clone(&self.stores.journal),
+            Arc::clone(&self.stores.lease),
+            Arc::clone(&self.broker.emitter),
+            Arc::clone(&self.appended),
+            self.metrics.relay.clone(),
+            self.health.part("relay"),
+        );
+        self.relay = Some(tokio::spawn(relay.run(self.stop_relay.clone())));
+    }
+
+    /// Begins to build the live generation of `views`.
+    pub async fn start_views(&self, views: Vec<Arc<dyn View>>) -> Result<LiveViews, StartError> {
+        let documents = Arc::clone(&self.stores.documents);
+        let generation = Generations::open(Arc::clone(&documents)).await?.live().await?;
+        let progress = Progress::open(Arc::clone(&documents), generation.collection("progress")).await?;
+        let search = Arc::clone(&self.stores.search);
+        let handler = Views::open(views, generation.clone(), documents, search).await?;
+        let group = generation.group(self.settings.service);
+        self.consume("views", group, progress.clone(), Arc::new(handler)).await?;
+        Ok(LiveViews { generation, progress })
+    }
+
+    /// Begins to react by `policies`. Returns how far they are.
+    pub async fn start_policies(&self, policies: Vec<Arc<dyn Policy>>) -> Result<Progress, StartError> {
+        let documents = Arc::clone(&self.stores.documents);
+        let progress = Progress::open(documents, "policies_progress".to_owned()).await?;
+        let group = format!("{}.policies", self.settings.service);
+        self.consume("policies", group, progress.clone(), Arc::new(Policies { policies })).await?;
+        Ok(progress)
+    }
+
+    async fn consume(
+        &self,
+        part: &str,
+        group: String,
+        progress: Progress,
+        handler: Arc<dyn Handler>,
+    ) -> Result<(), StartError> {
+        let consumer = Consumer {
+            group,
+            listener: Arc::clone(&self.broker.listener),
+            documents: Arc::clone(&self.stores.documents),
+            progress,
+            parking: Parking::open(Arc::clone(&self.stores.documents)).await?,
+            handler,
+            clock: Arc::clone(&self.clock),
+            metrics: self.metrics.consumer.clone(),
+            health: self.health.part(part),
+        };
+        self.background.spawn(consumer.run(self.stop.clone()));
+        Ok(())
+    }
+
+    /// Begins to serve `api` on the service's ports, and its metrics on theirs.
+    pub fn serve(&mut self, api: Api) -> Result<Endpoints, StartError> {
+        let listeners = Listeners {
+            http: listen("listen", self.settings.listen)?,
+            https: self.https()?,
+        };
+        let server = server::start(api, listeners, self.settings.shutdown).map_err(StartError::Server)?;
+        let mut endpoints = Endpoints {
+            http: server.http,
+            https: server.https,
+            metrics: None,
+        };
+        self.servers.push(server);
+        if let Some(address) = self.settings.listen_metrics {
+            let listener = listen("listen_metrics", address)?;
+            let server = server::start_metrics(self.metrics.clone(), listener).map_err(StartError::Server)?;
+            endpoints.metrics = Some(server.http);
+            self.servers.push(server);
+        }
+        Ok(endpoints)
+    }
+
+    fn https(&self) -> Result<Option<(TcpListener, rustls::ServerConfig)>, StartError> {
+        let Some(address) = self.settings.listen_tls else {
+            return Ok(None);
+        };
+        let files = match &self.settings.certificate {
+            Some((certificate, private_key)) => CertificateFiles {
+                certificate: certificate.clone(),
+                private_key: private_key.clone(),
+            },
+            None => tls::self_signed(&self.settings.data_dir.join("tls"))?,
+        };
+        let config = tls::server_config(files, self.stop.clone())?;
+        Ok(Some((listen("listen_tls", address)?, config)))
+    }
+
+    /// Answers what was accepted and takes nothing more.
+    pub async fn stop_serving(&mut self) {
+        for server in self.servers.drain(..) {
+            server.stop().await;
+        }
+    }
+
+    /// Ends the service: requests first, then the relay with what they led to, then the consumers.
+    pub async fn stop(mut self) {
+        self.stop_serving().await;
+        self.stop_relay.cancel();
+        if let Some(relay) = self.relay.take() {
+            // A relay that panicked has been reported; there is nothing left to wait for.
+            let _ = relay.await;
+        }
+        self.stop.cancel();
+        self.background.close();
+        self.background.wait().await;
+    }
+}
+
+/// Where a service answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoints {
+    pub http: SocketAddr,
+    pub https: Option<SocketAddr>,
+    pub metrics: Option<SocketAddr>,
+}
+
+fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bind = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    bind().map_err(|cause| StartError::Listen { key, address, cause })
+}
+
+fn lock_data_dir(settings: &Settings) -> Result<File, StartError> {
+    let folder = &settings.data_dir;
+    let failed = |rule: String| StartError::DataDir {
+        folder: folder.clone(),
+        rule,
+    };
+    fs::create_dir_all(folder).map_err(|cause| failed(cause.to_string()))?;
+    let path = folder.join(format!("{}.lock", settings.service));
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(|cause| failed(cause.to_string()))?;
+    let used = || failed(format!("is in use by another {} service", settings.service));
+    file.try_lock().map_err(|_| used())?;
+    Ok(file)
+}

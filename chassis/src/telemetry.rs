@@ -1,0 +1,14 @@
+//! Logs go to standard output, one line each, for people or as JSON.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+use crate::config::Logging;
+
+/// Sets up logging for the process. A second call changes nothing.
+pub fn start(logging: &Logging) {
+    let filter = EnvFilter::try_new(&logging.filter).unwrap_or_default();
+    let logs = fmt().with_env_filter(filter).with_writer(std::io::stdout);
+    // Fails only where logging is set up already, as in tests.
+    let _ = if logging.json { logs.json().try_init() } else { logs.with_target(false).try_init() };
+}

@@ -1,0 +1,154 @@
+//! Certificates for HTTPS: read from PEM files, and read again when their content changes.
+//!
+//! The content is compared, not the file's time: Kubernetes swaps certificates by a symbolic link, which watchers miss.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use thiserror::Error;
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+const LOOK: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Error)]
+pub enum TlsError {
+    #[error("{path}: {rule}")]
+    File { path: PathBuf, rule: String },
+    #[error("no certificate could be made: {0}")]
+    Make(#[from] rcgen::Error),
+    #[error("TLS cannot be set up: {0}")]
+    Setup(#[from] rustls::Error),
+}
+
+/// A certificate and its key on disk.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    pub certificate: PathBuf,
+    pub private_key: PathBuf,
+}
+
+#[derive(Debug)]
+struct Resolver {
+    current: ArcSwap<CertifiedKey>,
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
+}
+
+/// TLS 1.2 and 1.3 with these files, followed until `stop`. A pair that cannot be read later on is logged, and the one
+/// in use stays.
+pub fn server_config(files: CertificateFiles, stop: CancellationToken) -> Result<ServerConfig, TlsError> {
+    let content = files.read()?;
+    let resolver = Arc::new(Resolver {
+        current: ArcSwap::from_pointee(content.certified_key(&files)?),
+    });
+    tokio::spawn(follow(files, content, Arc::clone(&resolver), stop));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    Ok(config)
+}
+
+async fn follow(files: CertificateFiles, mut known: Content, resolver: Arc<Resolver>, stop: CancellationToken) {
+    let mut looks = interval(LOOK);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = looks.tick() => {}
+        }
+        // A file in the middle of being replaced is looked at again.
+        let Ok(content) = files.read() else { continue };
+        if content == known {
+            continue;
+        }
+        match content.certified_key(&files) {
+            Ok(key) => {
+                resolver.current.store(Arc::new(key));
+                info!(certificate = %files.certificate.display(), "the certificate was replaced");
+            }
+            Err(error) => warn!(%error, "the new certificate cannot be used; the old one stays"),
+        }
+        known = content;
+    }
+}
+
+#[derive(PartialEq, Eq)]
+struct Content {
+    certificate: Vec<u8>,
+    private_key: Vec<u8>,
+}
+
+impl CertificateFiles {
+    fn read(&self) -> Result<Content, TlsError> {
+        Ok(Content {
+            certificate: read(&self.certificate)?,
+            private_key: read(&self.private_key)?,
+        })
+    }
+}
+
+impl Content {
+    fn certified_key(&self, files: &CertificateFiles) -> Result<CertifiedKey, TlsError> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.certificate).collect();
+        let chain = chain.map_err(|error| at(&files.certificate, error.to_string()))?;
+        if chain.is_empty() {
+            return Err(at(&files.certificate, "holds no PEM certificate"));
+        }
+        let key = PrivateKeyDer::from_pem_slice(&self.private_key)
+            .map_err(|error| at(&files.private_key, format!("holds no PEM private key: {error}")))?;
+        Ok(CertifiedKey::from_der(chain, key, &ring::default_provider())?)
+    }
+}
+
+/// The pair in `folder`, made and signed by itself where it is missing: for `localhost` and its addresses.
+pub fn self_signed(folder: &Path) -> Result<CertificateFiles, TlsError> {
+    let files = CertificateFiles {
+        certificate: folder.join("certificate.pem"),
+        private_key: folder.join("private-key.pem"),
+    };
+    if files.certificate.is_file() && files.private_key.is_file() {
+        return Ok(files);
+    }
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names)?;
+    fs::create_dir_all(folder).map_err(|error| at(folder, error.to_string()))?;
+    write_private(&files.private_key, made.signing_key.serialize_pem().as_bytes())?;
+    write_private(&files.certificate, made.cert.pem().as_bytes())?;
+    Ok(files)
+}
+
+fn write_private(path: &Path, content: &[u8]) -> Result<(), TlsError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(content));
+    written.map_err(|error| at(path, error.to_string()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|error| at(path, error.to_string()))
+}
+
+fn at(path: &Path, rule: impl Into<String>) -> TlsError {
+    TlsError::File {
+        path: path.to_owned(),
+        rule: rule.into(),
+    }
+}

@@ -1,0 +1,82 @@
+//! Views: read models built only from consumed envelopes, safe to throw away.
+//!
+//! A view declares its collections and says what an envelope does to its documents; loading, repeat detection, writing
+//! and progress are done here. All views of a service make one generation, which is one consumer group: rebuilding
+//! means building another generation beside the live one.
+//!
+//! To add a view: implement [`View`], and list it where the service lists its views.
+
+mod generation;
+mod unit;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use persistence::{Collection, DocumentStore, Index, Search, StoreError, Write};
+
+pub use generation::{Generation, Generations};
+pub use unit::UnitOfWork;
+
+use crate::consumer::{Handler, HandlerError};
+use crate::recorded::Recorded;
+
+/// One read model.
+#[async_trait]
+pub trait View: Send + Sync {
+    /// The collections it writes, by their plain names, with the indexes its readers search by.
+    fn collections(&self) -> &'static [(&'static str, &'static [Index])];
+
+    /// What an envelope does to the documents. Called for every envelope of the log, in the order of each stream; the
+    /// order between streams is open.
+    async fn apply(&self, recorded: &Recorded, unit: &mut UnitOfWork) -> Result<(), StoreError>;
+}
+
+/// All views of a service, as the handler of one generation's consumer.
+pub struct Views {
+    views: Vec<Arc<dyn View>>,
+    generation: Generation,
+    documents: Arc<dyn DocumentStore>,
+    search: Arc<dyn Search>,
+}
+
+impl Views {
+    /// Declares the collections of all views in `generation`.
+    pub async fn open(
+        views: Vec<Arc<dyn View>>,
+        generation: Generation,
+        documents: Arc<dyn DocumentStore>,
+        search: Arc<dyn Search>,
+    ) -> Result<Self, StoreError> {
+        let mut declared = BTreeSet::new();
+        for (name, indexes) in views.iter().flat_map(|view| view.collections()) {
+            if declared.insert(*name) {
+                let name = generation.collection(name);
+                documents.declare(&Collection { name, indexes }).await?;
+            }
+        }
+        Ok(Self {
+            views,
+            generation,
+            documents,
+            search,
+        })
+    }
+}
+
+#[async_trait]
+impl Handler for Views {
+    async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError> {
+        let mut unit = UnitOfWork::new(self.generation.clone(), Arc::clone(&self.documents));
+        for recorded in batch {
+            for view in &self.views {
+                view.apply(recorded, &mut unit).await?;
+            }
+        }
+        let (writes, texts) = unit.finish();
+        for (collection, entries) in texts {
+            self.search.index(&collection, &entries).await?;
+        }
+        Ok(writes)
+    }
+}
