@@ -1,1 +1,80 @@
+//! The booking service: seats sold and returned, and who books them.
+//!
+//! It knows of events only what it hears through the broker. It must not know the event service's code.
 
+mod domain;
+mod http;
+mod policies;
+mod sales_metrics;
+mod users;
+mod views;
+
+use std::sync::Arc;
+
+use chassis::clock::Clock;
+use chassis::config::{Defaults, Settings};
+use chassis::desk::Desk;
+use chassis::feed::FeedView;
+use chassis::http::server::Api;
+use chassis::service::{Service, StartError};
+use utoipa::OpenApi;
+
+use crate::domain::guest;
+use crate::domain::inventory::Inventory;
+use crate::domain::user::User;
+use crate::http::BookingApi;
+use crate::policies::FollowEvents;
+use crate::sales_metrics::SalesMetrics;
+use crate::users::Users;
+use crate::views::bookings::BookingsView;
+use crate::views::inventories::InventoriesView;
+
+/// Its name in settings, group names and metrics, and its ports.
+pub const DEFAULTS: Defaults = Defaults {
+    service: "booking",
+    listen: "127.0.0.1:8282",
+    listen_tls: "127.0.0.1:9292",
+    listen_metrics: "127.0.0.1:9101",
+    owns_plain_ports: true,
+};
+
+/// Starts everything but the server, and returns what the server is to serve.
+///
+/// # Errors
+/// One line that names the setting at fault, or what the store says.
+pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service, Api), StartError> {
+    let mut service = Service::open(settings, clock).await?;
+    service.start_relay();
+    let inventories: Desk<Inventory> = service.desk();
+    let registrations: Desk<User> = service.desk();
+    let sales = SalesMetrics::register(service.metrics.registry())?;
+    let feed = FeedView {
+        public_facts: views::public_facts,
+        public_actor: guest::masked,
+    };
+    let views = service.start_views(vec![Arc::new(BookingsView), Arc::new(InventoriesView), Arc::new(feed)]).await?;
+    let follow = FollowEvents {
+        inventories: inventories.clone(),
+        sales: sales.clone(),
+    };
+    let policies = service.start_policies(vec![Arc::new(follow)]).await?;
+    let documents = Arc::clone(&service.stores.documents);
+    let api = BookingApi {
+        inventories,
+        registrations,
+        users: Users::open(Arc::clone(&documents)).await?,
+        views,
+        policies,
+        documents,
+        sales,
+        clock: Arc::clone(&service.clock),
+    };
+    let api = Api {
+        routes: vec![http::routes(api)],
+        documents: vec![http::Document::openapi()],
+        health: vec![service.health.clone()],
+        metrics: service.metrics.http.clone(),
+        cors_origins: service.settings.cors_origins.clone(),
+    };
+    Ok((service, api))
+}

@@ -255,7 +255,7 @@ impl Source {
 
     fn logging(&self) -> Result<Logging, SettingsError> {
         let format = self.text("log_format").unwrap_or_else(|| "human".to_owned());
-        let filter = self.text("log").unwrap_or_else(|| "info".to_owned());
+        let filter = self.text("log").unwrap_or_else(|| "info,actix_server=warn".to_owned());
         if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
             return Err(invalid("log", format!("`{filter}` is not a filter such as `info` or `warn,chassis=debug`")));
         }

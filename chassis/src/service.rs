@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::consumer::parking::Parking;
 use crate::consumer::{Consumer, Handler, Progress};
 use crate::desk::{Aggregate, Desk};
-use crate::health::Health;
+use crate::health::{Health, Part};
 use crate::http::server::{self, Api, Listeners, Server};
 use crate::metrics::Metrics;
 use crate::policies::{Policies, Policy};
@@ -82,9 +82,10 @@ impl Service {
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let lock = lock_data_dir(&settings)?;
         let health = Health::default();
-        let (journal, broker_part) = (health.part("store"), health.part("broker"));
+        let part = |name: &str| health.part(format!("{}.{name}", settings.service));
+        let (store_part, broker_part) = (part("store"), part("broker"));
         let stores = persistence::open(&settings.store).await?;
-        journal.ok();
+        store_part.ok();
         let broker = msgqueue::open(&settings.broker).await?;
         broker_part.ok();
         Ok(Self {
@@ -104,6 +105,11 @@ impl Service {
         })
     }
 
+    /// A part by the service's name, because several services may answer for their health together.
+    fn part(&self, name: &str) -> Part {
+        self.health.part(format!("{}.{name}", self.settings.service))
+    }
+
     pub fn desk<A: Aggregate>(&self) -> Desk<A> {
         Desk::new(
             Arc::clone(&self.stores.journal),
@@ -121,7 +127,7 @@ impl Service {
             Arc::clone(&self.broker.emitter),
             Arc::clone(&self.appended),
             self.metrics.relay.clone(),
-            self.health.part("relay"),
+            self.part("relay"),
         );
         self.relay = Some(tokio::spawn(relay.run(self.stop_relay.clone())));
     }
@@ -163,7 +169,7 @@ impl Service {
             handler,
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.consumer.clone(),
-            health: self.health.part(part),
+            health: self.part(part),
         };
         self.background.spawn(consumer.run(self.stop.clone()));
         Ok(())

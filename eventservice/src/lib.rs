@@ -1,1 +1,64 @@
+//! The event service: locations and events, who changes them, and how they are found.
+//!
+//! It knows of bookings only what it hears through the broker. It must not know the booking service's code.
 
+mod domain;
+mod http;
+mod policies;
+mod views;
+
+use std::sync::Arc;
+
+use chassis::clock::Clock;
+use chassis::config::{Defaults, Settings};
+use chassis::desk::Desk;
+use chassis::http::server::Api;
+use chassis::service::{Service, StartError};
+use utoipa::OpenApi;
+
+use crate::domain::event::Event;
+use crate::domain::location::Location;
+use crate::http::EventApi;
+use crate::policies::FollowLocation;
+use crate::views::events::EventsView;
+use crate::views::locations::LocationsView;
+
+/// Its name in settings, group names and metrics, and its ports.
+pub const DEFAULTS: Defaults = Defaults {
+    service: "event",
+    listen: "127.0.0.1:8181",
+    listen_tls: "127.0.0.1:9191",
+    listen_metrics: "127.0.0.1:9100",
+    owns_plain_ports: true,
+};
+
+/// Starts everything but the server, and returns what the server is to serve.
+///
+/// # Errors
+/// One line that names the setting at fault, or what the store says.
+pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service, Api), StartError> {
+    let mut service = Service::open(settings, clock).await?;
+    service.start_relay();
+    let events: Desk<Event> = service.desk();
+    let locations: Desk<Location> = service.desk();
+    let views = service.start_views(vec![Arc::new(EventsView), Arc::new(LocationsView)]).await?;
+    let documents = Arc::clone(&service.stores.documents);
+    let follow = FollowLocation::open(events.clone(), locations.clone(), Arc::clone(&documents)).await?;
+    service.start_policies(vec![Arc::new(follow)]).await?;
+    let api = EventApi {
+        events,
+        locations,
+        views,
+        documents,
+        search: Arc::clone(&service.stores.search),
+        clock: Arc::clone(&service.clock),
+    };
+    let api = Api {
+        routes: vec![http::routes(api)],
+        documents: vec![http::Document::openapi()],
+        health: vec![service.health.clone()],
+        metrics: service.metrics.http.clone(),
+        cors_origins: service.settings.cors_origins.clone(),
+    };
+    Ok((service, api))
+}

@@ -56,7 +56,9 @@ impl<A: Aggregate> Draft<A> {
         if let Some(verdict) = self.seen_before(request, now) {
             return verdict;
         }
-        if request.if_version.is_some_and(|version| version != self.after.version) {
+        // What does not exist has no version to differ from: that is for the aggregate to say.
+        let exists = self.after.version > 0;
+        if exists && request.if_version.is_some_and(|version| version != self.after.version) {
             return Verdict::Refused(DeskError::VersionMismatch {
                 current: self.after.version,
             });

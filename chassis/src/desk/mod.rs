@@ -28,6 +28,7 @@ pub use ledger::KEY_LIFETIME;
 use crate::clock::Clock;
 use crate::metrics::DeskMetrics;
 use clerk::Clerk;
+use live::{CatchUpError, Live};
 
 /// Jobs that may wait for one aggregate; more are refused as [`DeskError::Busy`].
 const QUEUE_LENGTH: usize = 2_048;
@@ -41,6 +42,19 @@ pub struct Request<C> {
     /// Decide only if the stream is at this version.
     pub if_version: Option<u64>,
     pub trace: Option<TraceContext>,
+}
+
+impl<C> Request<C> {
+    /// The same request with another command.
+    pub fn with<D>(self, command: D) -> Request<D> {
+        Request {
+            command,
+            actor: self.actor,
+            idempotency: self.idempotency,
+            if_version: self.if_version,
+            trace: self.trace,
+        }
+    }
 }
 
 /// What came of a request.
@@ -138,6 +152,20 @@ impl<A: Aggregate> Desk<A> {
         self.shared.enqueue(stream, Job { request, reply })?;
         // A clerk that went away without an answer did so because the process shuts down.
         answer.await.unwrap_or(Err(DeskError::Busy))
+    }
+}
+
+impl<A: Aggregate> Desk<A> {
+    /// The stream's state and version as the journal has them now; version 0 where there is no such stream.
+    ///
+    /// For commands that need to know something of another aggregate. Reads the whole stream.
+    pub async fn read(&self, stream: &StreamId) -> Result<(A, u64), DeskError<A::Rejection>> {
+        let mut live = Live::new();
+        match live.catch_up(&*self.shared.journal, stream).await {
+            Ok(()) => Ok((live.state, live.version)),
+            Err(CatchUpError::Store(error)) => Err(DeskError::Store(Arc::new(error))),
+            Err(error @ CatchUpError::Unreadable { .. }) => Err(DeskError::Unreadable(error.to_string())),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! HTTP as every service speaks it: bodies, forms, problems, paging, conditional requests, tokens, keys, the server.
 
 pub mod body;
+pub mod caller;
 pub mod conditional;
 pub mod consistency;
 pub mod docs;
 pub mod form;
+pub mod freshness;
 pub mod health;
 pub mod idempotency;
 mod middleware;

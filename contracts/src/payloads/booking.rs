@@ -10,6 +10,9 @@ pub struct EventBooked {
     pub booking_id: String,
     #[serde(alias = "eventId", alias = "EventID", deserialize_with = "lenient::id")]
     pub event_id: String,
+    /// The event's name when it was booked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_name: Option<String>,
     #[serde(alias = "userId", alias = "UserID", deserialize_with = "lenient::id")]
     pub user_id: String,
     #[serde(default = "one_seat")]

@@ -124,9 +124,10 @@ fn advance(connection: &Connection, group: i64, watermark: i64) -> rusqlite::Res
 }
 
 /// How many messages wait for the group; all of the log where there is no such group.
-pub(super) fn lag(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
-    let last = records::last_offset(connection)?;
-    let done: Option<i64> = connection
+pub(super) fn lag(connection: &mut Connection, name: &str) -> rusqlite::Result<u64> {
+    let snapshot = connection.transaction()?;
+    let last = records::last_offset(&snapshot)?;
+    let done: Option<i64> = snapshot
         .prepare_cached(
             "SELECT acknowledged + (SELECT count(*) FROM acks WHERE group_id = id) FROM groups WHERE name = ?1",
         )?

@@ -49,11 +49,9 @@ impl EventListener for Log {
     async fn lag(&self, group: &str) -> Result<Option<u64>, BrokerError> {
         group::check_name(group)?;
         let (database, name) = (Arc::clone(&self.database), group.to_owned());
-        blocking(move || {
-            let transaction = database.connect()?;
-            group::lag(&transaction, &name).map(Some).map_err(|e| broker_error(&e))
-        })
-        .await
+        blocking(move || group::lag(&mut database.connect()?, &name).map_err(|e| broker_error(&e)))
+            .await
+            .map(Some)
     }
 }
 

@@ -157,9 +157,12 @@ impl Thread {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let applied = jobs.iter().map(|job| job.change.apply(&transaction)).collect();
+        let applied = jobs
+            .iter()
+            .map(|job| job.change.apply(&transaction))
+            .collect::<rusqlite::Result<_>>()?;
         transaction.commit()?;
-        applied
+        Ok(applied)
     }
 
     /// `data_version` changes when any other connection has committed; this process only writes through this one.

@@ -5,8 +5,8 @@
 //!
 //! The embedded store: SQLite files in one folder, which several processes may open at once.
 //!
-//! `journal.sqlite` holds commits, outbox and lease; `views.sqlite` holds documents and search words, and may be
-//! deleted to be rebuilt. Each file has one writer thread that carries out everything queued in one transaction, so
+//! `journal.sqlite` holds commits, outbox and lease; `views.sqlite` holds documents and search words. Each file has one
+//! writer thread that carries out everything queued in one transaction, so
 //! that many appends cost one flush to disk; readers work beside it on connections of their own (WAL).
 //!
 //! This module must not know what is stored in it beyond envelopes and JSON objects.

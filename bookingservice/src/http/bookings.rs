@@ -1,0 +1,282 @@
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chassis::desk::{DeskError, Outcome, Request};
+use chassis::http::consistency::{self, Token};
+use chassis::http::form::{self, Form};
+use chassis::http::paging::{Page, PageRequest, query_of};
+use chassis::http::{JsonBody, Problem, caller, conditional, freshness};
+use contracts::{Actor, DomainEvent, StreamId, StreamKind};
+use persistence::{Document, Query, StoreError};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::BookingApi;
+use super::replies::{AvailabilityReply, BookingReply};
+use crate::domain::guest;
+use crate::domain::inventory::{InventoryCommand, InventoryRejection};
+use crate::views::bookings::{BY_EVENT, BY_USER, BookingDocument, COLLECTION};
+use crate::views::inventories::{self, InventoryDocument};
+
+const MOST_SEATS: u32 = 1_000_000;
+
+/// Seats to book.
+#[derive(Debug, ToSchema)]
+pub(crate) struct NewBooking {
+    /// All of them or none. From 1 on; an event may set a limit.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    seats: u32,
+    /// A registered user or a guest; by default whoever X-User-Id names, else a new guest.
+    user_id: Option<String>,
+}
+
+impl NewBooking {
+    fn read(body: Map<String, Value>) -> Result<Self, Problem> {
+        let mut form = Form::new(body);
+        let seats = form.required(&["seats"], form::integer(1, MOST_SEATS));
+        let user_id = form.optional(&["user_id"], form::id);
+        form.finish().map_err(Problem::invalid)?;
+        let seats = seats.ok_or_else(Problem::internal)?;
+        Ok(Self { seats, user_id })
+    }
+}
+
+/// Book seats of an event.
+#[utoipa::path(post, path = "/events/{id}/bookings", tag = "bookings", request_body = NewBooking,
+    params(
+        ("id" = String, Path, description = "The event"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key means the same booking, for 48 hours"),
+        ("Consistency-Token" = Option<String>, Header, description = "Of the reply that created the event"),
+    ),
+    responses(
+        (status = 201, description = "Booked", body = BookingReply),
+        (status = 404, description = "Unknown event", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Refused; seats_left says how many are left", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "A field breaks its rule", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn book(
+    http: HttpRequest,
+    api: web::Data<BookingApi>,
+    event_id: web::Path<String>,
+    JsonBody(body): JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let booking = NewBooking::read(body.clone())?;
+    let stream = inventory_of(&event_id)?;
+    Token::of(&http)?.only(|stream| stream.is(StreamKind::Event)).wait(&api.policies).await?;
+    let user_id = user_of(&http, &api, booking.user_id).await?;
+    let command = InventoryCommand::Book {
+        booking_id: Uuid::now_v7().to_string(),
+        user_id: user_id.clone(),
+        seats: booking.seats,
+    };
+    let request = caller::request(&http, &body, command, Actor::new(user_id))?;
+    // An event of a moment ago may not have been opened yet.
+    let attempt = || attempt(&api, &stream, request.clone());
+    let outcome = freshness::look_up(&event_id, api.clock.now(), attempt).await?;
+    booked(&api, &outcome.ok_or_else(|| Problem::not_found("event"))?)
+}
+
+/// `None` where the event is not known.
+async fn attempt(
+    api: &BookingApi,
+    stream: &StreamId,
+    request: Request<InventoryCommand>,
+) -> Result<Option<Outcome>, Problem> {
+    match api.inventories.handle(stream, request).await {
+        Err(DeskError::Rejected(InventoryRejection::NotOpened)) => Ok(None),
+        outcome => Ok(Some(outcome?)),
+    }
+}
+
+fn booked(api: &BookingApi, outcome: &Outcome) -> Result<HttpResponse, Problem> {
+    let envelope = outcome.envelopes.first().ok_or_else(Problem::internal)?;
+    let Ok(DomainEvent::EventBooked(booked)) = envelope.event() else {
+        return Err(Problem::internal());
+    };
+    if !outcome.replayed {
+        api.sales.booked(&booked, envelope.time);
+    }
+    Ok(HttpResponse::Created()
+        .insert_header((header::LOCATION, format!("/bookings/{}", booked.booking_id)))
+        .insert_header((consistency::HEADER, consistency::token(&[(&outcome.stream, outcome.version)])))
+        .json(BookingReply::booked(booked, envelope.time)))
+}
+
+/// Who books: the user that the body or the header names, else a new guest.
+async fn user_of(http: &HttpRequest, api: &BookingApi, named: Option<String>) -> Result<String, Problem> {
+    let (field, id) = match (named, caller::actor_of(http)?) {
+        (Some(id), _) => ("user_id", id),
+        (None, Some(actor)) => (caller::HEADER, actor.to_string()),
+        (None, None) => return Ok(guest::new_id()),
+    };
+    if guest::is_guest(&id) || api.users.get(&id).await?.is_some() {
+        return Ok(id);
+    }
+    Err(Problem::invalid_field(field, "names no registered user and no guest"))
+}
+
+/// The bookings of an event, oldest first.
+#[utoipa::path(get, path = "/events/{id}/bookings", tag = "bookings",
+    params(("id" = String, Path), ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
+    responses(
+        (status = 200, description = "A page", body = Page<BookingReply>),
+        (status = 404, description = "Unknown event", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn list_of_event(
+    http: HttpRequest,
+    api: web::Data<BookingApi>,
+    event_id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let page = read_page(&http)?;
+    Token::of(&http)?.wait(&api.views.progress).await?;
+    find_inventory(&api, &event_id).await?;
+    let viewer = caller::actor_of(&http)?;
+    let viewer = viewer.as_ref().map(Actor::as_str);
+    Ok(bookings_by(&api, BY_EVENT, &event_id, page, viewer).await?.respond(&http))
+}
+
+/// What is left of an event.
+#[utoipa::path(get, path = "/events/{id}/availability", tag = "bookings", params(("id" = String, Path)), responses(
+    (status = 200, description = "Seats sold and left", body = AvailabilityReply),
+    (status = 404, description = "Unknown event", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn availability(
+    http: HttpRequest,
+    api: web::Data<BookingApi>,
+    event_id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Token::of(&http)?.wait(&api.views.progress).await?;
+    let document = find_inventory(&api, &event_id).await?;
+    let terms = document.terms.as_ref().ok_or_else(|| Problem::not_found("event"))?;
+    let reply = AvailabilityReply::of(&document, terms, api.clock.now());
+    Ok(conditional::respond(&http, document.version, &reply))
+}
+
+/// One booking.
+#[utoipa::path(get, path = "/bookings/{id}", tag = "bookings", params(("id" = String, Path)), responses(
+    (status = 200, description = "The booking", body = BookingReply),
+    (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn get(
+    http: HttpRequest,
+    api: web::Data<BookingApi>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Token::of(&http)?.wait(&api.views.progress).await?;
+    let document = find_booking(&api, &id).await?;
+    let version = document.version;
+    let viewer = caller::actor_of(&http)?;
+    let reply = reply_of(&api, id.into_inner(), document, viewer.as_ref().map(Actor::as_str)).await?;
+    Ok(conditional::respond(&http, version, &reply))
+}
+
+/// Cancel a booking: its seats return. Twice is the same as once; possible until the event starts.
+#[utoipa::path(delete, path = "/bookings/{id}", tag = "bookings", params(("id" = String, Path)), responses(
+    (status = 200, description = "Cancelled", body = BookingReply),
+    (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The event has started", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn cancel(
+    http: HttpRequest,
+    api: web::Data<BookingApi>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Token::of(&http)?.wait(&api.views.progress).await?;
+    let document = find_booking(&api, &id).await?;
+    let stream = inventory_of(&document.event_id)?;
+    let command = InventoryCommand::Cancel { booking_id: id.clone() };
+    let actor = Actor::new(document.user_id.clone());
+    let outcome = api.inventories.handle(&stream, caller::request(&http, &Map::new(), command, actor)?).await?;
+    let viewer = caller::actor_of(&http)?;
+    let reply = reply_of(&api, id.into_inner(), document, viewer.as_ref().map(Actor::as_str)).await?;
+    // Cancelled earlier, it says when in the view.
+    let reply = match outcome.envelopes.first() {
+        Some(envelope) => reply.cancelled(envelope.time),
+        None => reply,
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((consistency::HEADER, consistency::token(&[(&stream, outcome.version)])))
+        .json(reply))
+}
+
+pub(super) fn read_page(http: &HttpRequest) -> Result<PageRequest, Problem> {
+    let mut form = Form::from_query(&query_of(http));
+    let page = PageRequest::read(&mut form);
+    form.finish().map_err(Problem::invalid)?;
+    Ok(page)
+}
+
+/// A page of the bookings of a user, latest first.
+pub(super) async fn bookings_of_user(
+    api: &BookingApi,
+    user_id: &str,
+    page: PageRequest,
+) -> Result<Page<BookingReply>, Problem> {
+    bookings_by(api, BY_USER, user_id, page, Some(user_id)).await
+}
+
+async fn bookings_by(
+    api: &BookingApi,
+    index: &'static str,
+    key: &str,
+    page: PageRequest,
+    viewer: Option<&str>,
+) -> Result<Page<BookingReply>, Problem> {
+    let mut query = Query::all(index, page.limit);
+    query.equals = vec![json!(key)];
+    query.after = page.after;
+    query.descending = index == BY_USER;
+    let collection = api.views.generation.collection(COLLECTION);
+    let found = api.documents.find(&collection, query).await?;
+    let mut items = Vec::with_capacity(found.documents.len());
+    for document in found.documents {
+        let id = document.id.clone();
+        items.push(reply_of(api, id, read(document)?, viewer).await?);
+    }
+    Ok(Page::new(items, found.next.as_ref()))
+}
+
+async fn reply_of(
+    api: &BookingApi,
+    id: String,
+    document: BookingDocument,
+    viewer: Option<&str>,
+) -> Result<BookingReply, Problem> {
+    let inventory = load_inventory(api, &document.event_id).await?;
+    let event_cancelled = inventory.is_some_and(|inventory| inventory.closed);
+    Ok(BookingReply::of(id, document, event_cancelled, viewer))
+}
+
+/// An id that is no part of a stream's name names nothing.
+fn inventory_of(event_id: &str) -> Result<StreamId, Problem> {
+    StreamId::new(StreamKind::Inventory, event_id).map_err(|_| Problem::not_found("event"))
+}
+
+async fn find_booking(api: &BookingApi, id: &str) -> Result<BookingDocument, Problem> {
+    let collection = api.views.generation.collection(COLLECTION);
+    let load = || async {
+        let found = api.documents.get(&collection, &[id]).await?;
+        found.into_iter().next().flatten().map(read).transpose()
+    };
+    let found = freshness::look_up(id, api.clock.now(), load).await?;
+    found.ok_or_else(|| Problem::not_found("booking"))
+}
+
+async fn find_inventory(api: &BookingApi, event_id: &str) -> Result<InventoryDocument, Problem> {
+    let found = freshness::look_up(event_id, api.clock.now(), || load_inventory(api, event_id)).await?;
+    found.ok_or_else(|| Problem::not_found("event"))
+}
+
+async fn load_inventory(api: &BookingApi, event_id: &str) -> Result<Option<InventoryDocument>, StoreError> {
+    let collection = api.views.generation.collection(inventories::COLLECTION);
+    let found = api.documents.get(&collection, &[event_id]).await?;
+    let read = |document: Document| {
+        serde_json::from_value(document.body).map_err(|cause| StoreError::Broken(cause.to_string()))
+    };
+    found.into_iter().next().flatten().map(read).transpose()
+}
+
+fn read(document: Document) -> Result<BookingDocument, StoreError> {
+    serde_json::from_value(document.body).map_err(|cause| StoreError::Broken(cause.to_string()))
+}

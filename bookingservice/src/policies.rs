@@ -1,0 +1,75 @@
+//! What the event service decides about an event becomes the terms on which its seats are sold.
+
+use async_trait::async_trait;
+use chassis::Recorded;
+use chassis::consumer::HandlerError;
+use chassis::desk::{Desk, DeskError, Request};
+use chassis::policies::Policy;
+use contracts::{Actor, DomainEvent, EventDetails, InventoryTerms, StreamId, StreamKind};
+
+use crate::domain::inventory::{Inventory, InventoryCommand};
+use crate::sales_metrics::SalesMetrics;
+
+pub(crate) struct FollowEvents {
+    pub(crate) inventories: Desk<Inventory>,
+    pub(crate) sales: SalesMetrics,
+}
+
+#[async_trait]
+impl Policy for FollowEvents {
+    async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError> {
+        let version = recorded.envelope.version;
+        match &recorded.event {
+            DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details) => {
+                match terms_of(details, version) {
+                    Some(terms) => self.command(&details.id, InventoryCommand::SetTerms(terms)).await,
+                    // Nothing can be sold before somebody says how much.
+                    None => Ok(()),
+                }
+            }
+            DomainEvent::EventCancelled(cancelled) => {
+                self.sales.forget(&cancelled.id);
+                let close = InventoryCommand::Close {
+                    event_id: cancelled.id.clone(),
+                    source_version: version,
+                };
+                self.command(&cancelled.id, close).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FollowEvents {
+    async fn command(&self, event_id: &str, command: InventoryCommand) -> Result<(), HandlerError> {
+        let Ok(stream) = StreamId::new(StreamKind::Inventory, event_id) else {
+            return Ok(());
+        };
+        let request = Request {
+            command,
+            actor: Actor::system(),
+            idempotency: None,
+            if_version: None,
+            trace: None,
+        };
+        match self.inventories.handle(&stream, request).await {
+            Ok(_) | Err(DeskError::Rejected(_)) => Ok(()),
+            Err(error) => Err(HandlerError::NotYet(error.to_string())),
+        }
+    }
+}
+
+fn terms_of(details: &EventDetails, source_version: u64) -> Option<InventoryTerms> {
+    Some(InventoryTerms {
+        event_id: details.id.clone(),
+        event_name: details.name.clone(),
+        start_time: details.start_time,
+        end_time: details.end_time,
+        capacity: details.capacity?,
+        max_seats_per_booking: details.max_seats_per_booking,
+        max_seats_per_user: details.max_seats_per_user,
+        sales_start: details.sales_start,
+        sales_end: details.sales_end.unwrap_or(details.start_time),
+        source_version,
+    })
+}

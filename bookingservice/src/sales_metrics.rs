@@ -1,0 +1,96 @@
+//! What is sold, for Prometheus: seats by event, and seats per booking.
+//!
+//! Series of events that are cancelled or over are dropped, and their number is bounded.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use contracts::EventBooked;
+use jiff::{SignedDuration, Timestamp};
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
+
+/// Events with a series of their own; the seats of more are counted as `other`.
+const MOST_EVENTS: usize = 5_000;
+/// A series is dropped when its event has sold nothing for this long.
+const QUIET: SignedDuration = SignedDuration::from_hours(24);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SalesMetrics {
+    seats: IntCounterVec,
+    seats_per_booking: Histogram,
+    series: Arc<Mutex<HashMap<String, Series>>>,
+}
+
+struct Series {
+    event_name: String,
+    last_sale: Timestamp,
+}
+
+impl SalesMetrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let opts = Opts::new("myevents_bookings_count", "Seats booked");
+        let seats = IntCounterVec::new(opts, &["eventID", "eventName"])?;
+        registry.register(Box::new(seats.clone()))?;
+        let opts = HistogramOpts::new("myevents_seats_per_booking", "Seats of each booking");
+        let seats_per_booking = Histogram::with_opts(opts.buckets(vec![1.0, 2.0, 3.0, 4.0]))?;
+        registry.register(Box::new(seats_per_booking.clone()))?;
+        Ok(Self {
+            seats,
+            seats_per_booking,
+            series: Arc::default(),
+        })
+    }
+
+    /// Counts a booking that was made at `now`.
+    pub(crate) fn booked(&self, booked: &EventBooked, now: Timestamp) {
+        self.seats_per_booking.observe(f64::from(booked.seats));
+        let name = booked.event_name.as_deref().unwrap_or_default();
+        let (id, name) = if self.note(&booked.event_id, name, now) { (booked.event_id.as_str(), name) } else { ("other", "other") };
+        self.seats.with_label_values(&[id, name]).inc_by(u64::from(booked.seats));
+    }
+
+    /// Drops an event's series.
+    pub(crate) fn forget(&self, event_id: &str) {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = series.remove(event_id) {
+            self.drop_series(event_id, &known);
+        }
+    }
+
+    /// False where there are too many events already.
+    fn note(&self, event_id: &str, event_name: &str, now: Timestamp) -> bool {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if !series.contains_key(event_id) {
+            self.forget_quiet(&mut series, now);
+            if series.len() >= MOST_EVENTS {
+                return false;
+            }
+        }
+        let renamed = series.get(event_id).filter(|known| known.event_name != event_name);
+        if let Some(known) = renamed {
+            self.drop_series(event_id, known);
+        }
+        let current = Series {
+            event_name: event_name.to_owned(),
+            last_sale: now,
+        };
+        series.insert(event_id.to_owned(), current);
+        true
+    }
+
+    fn forget_quiet(&self, series: &mut HashMap<String, Series>, now: Timestamp) {
+        series.retain(|id, known| {
+            let quiet = now.duration_since(known.last_sale) > QUIET;
+            if quiet {
+                self.drop_series(id, known);
+            }
+            !quiet
+        });
+    }
+
+    fn drop_series(&self, event_id: &str, series: &Series) {
+        // One that was never counted has no series.
+        let _ = self.seats.remove_label_values(&[event_id, &series.event_name]);
+    }
+}

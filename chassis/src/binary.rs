@@ -1,0 +1,94 @@
+//! What `main` of every service binary does: read the configuration, start, print where to go, end in order.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Defaults, Flags, Settings};
+use crate::http::server::Api;
+use crate::service::{Endpoints, Service, StartError};
+use crate::{shutdown, telemetry};
+
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// Runs one service until it is told to end. Faults are one line on standard error and exit code 1.
+pub fn main<F>(defaults: &Defaults, about: &'static str, start: impl FnOnce(Settings, Arc<dyn Clock>) -> F) -> ExitCode
+where
+    F: Future<Output = Result<(Service, Api), StartError>>,
+{
+    let flags = match read_flags(about) {
+        Ok(flags) => flags,
+        Err(error) => error.exit(),
+    };
+    let settings = match Settings::load(defaults, &flags) {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error),
+    };
+    telemetry::start(&settings.logging);
+    run(async move {
+        let (mut service, api) = start(settings, Arc::new(SystemClock)).await?;
+        let endpoints = service.serve(api)?;
+        print_banner(&[(service.settings.service, endpoints)]);
+        shutdown::requested().await.map_err(StartError::Server)?;
+        service.stop().await;
+        Ok(())
+    })
+}
+
+fn read_flags(about: &'static str) -> Result<Flags, clap::Error> {
+    let matches = Cli::command().about(about).try_get_matches_from(arguments())?;
+    Cli::from_arg_matches(&matches).map(|cli| cli.flags)
+}
+
+/// The command line, where `-conf` with one dash, as the original services take it, is `--conf`.
+pub fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
+    std::env::args_os().map(|argument| if argument == "-conf" { "--conf".into() } else { argument })
+}
+
+/// Runs `work` on a runtime for as long as it takes.
+pub fn run(work: impl Future<Output = Result<(), StartError>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// One line on standard error.
+pub fn fail(error: &impl Display) -> ExitCode {
+    let line = error.to_string().replace('\n', " ");
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "error: {line}");
+    ExitCode::FAILURE
+}
+
+/// Prints the addresses to open, a line each.
+pub fn print_banner(services: &[(&str, Endpoints)]) {
+    let mut text = String::from("\nMyEvents is ready.\n\n");
+    for (name, endpoints) in services {
+        text += &format!("  {name:<8} API      http://{}\n", endpoints.http);
+        if let Some(https) = endpoints.https {
+            text += &format!("  {name:<8} HTTPS    https://{https}\n");
+        }
+        if let Some(metrics) = endpoints.metrics {
+            text += &format!("  {name:<8} metrics  http://{metrics}/metrics\n");
+        }
+        text += &format!("  {name:<8} docs     http://{}/docs\n", endpoints.http);
+    }
+    text += "\nCtrl-C ends it; everything is kept.\n\n";
+    // Where standard output is closed there is nobody to tell.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,145 @@
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chassis::desk::{DeskError, Outcome};
+use chassis::http::consistency::{self, Token};
+use chassis::http::form::Form;
+use chassis::http::paging::{Page, PageRequest, query_of};
+use chassis::http::{JsonBody, Problem, caller, conditional, freshness, idempotency};
+use contracts::{Actor, DomainEvent, LocationDetails, StreamId, StreamKind};
+use persistence::{Query, StoreError};
+
+use super::EventApi;
+use super::input::{LocationPatch, NewLocation, read_location, read_location_change};
+use super::replies::LocationReply;
+use crate::domain::location::{LocationCommand, LocationRejection};
+use crate::views::locations::{BY_NAME, COLLECTION, LocationDocument};
+
+/// Create a location.
+#[utoipa::path(post, path = "/locations", tag = "locations", request_body = NewLocation, responses(
+    (status = 201, description = "Created", body = LocationReply),
+    (status = 422, description = "A field breaks its rule", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn create(
+    http: HttpRequest,
+    api: web::Data<EventApi>,
+    JsonBody(body): JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let mut form = Form::new(body.clone());
+    let details = read_location(&mut form);
+    form.finish().map_err(Problem::invalid)?;
+    let details = details.ok_or_else(Problem::internal)?;
+    let base = caller::request(&http, &body, (), Actor::system())?;
+    let mut attempt = 0;
+    loop {
+        let id = idempotency::new_id(base.idempotency.as_ref(), attempt);
+        let stream = stream_of(&id)?;
+        let details = LocationDetails { id, ..details.clone() };
+        let request = base.clone().with(LocationCommand::Create(details));
+        match api.locations.handle(&stream, request).await {
+            // The key was used before and has expired since.
+            Err(DeskError::Rejected(LocationRejection::AlreadyExists)) => attempt += 1,
+            outcome => return created(&outcome?),
+        }
+    }
+}
+
+fn created(outcome: &Outcome) -> Result<HttpResponse, Problem> {
+    let details = details_in(outcome).ok_or_else(Problem::internal)?;
+    Ok(HttpResponse::Created()
+        .insert_header((header::LOCATION, format!("/locations/{}", details.id)))
+        .insert_header((consistency::HEADER, consistency::token(&[(&outcome.stream, outcome.version)])))
+        .json(LocationReply::of(details, Some(outcome.version))))
+}
+
+/// All locations, by name.
+#[utoipa::path(get, path = "/locations", tag = "locations",
+    params(("limit" = Option<u32>, Query, description = "1 to 200, 20 by default"), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page", body = Page<LocationReply>)))]
+pub(super) async fn list(http: HttpRequest, api: web::Data<EventApi>) -> Result<HttpResponse, Problem> {
+    let mut form = Form::from_query(&query_of(&http));
+    let page = PageRequest::read(&mut form);
+    form.finish().map_err(Problem::invalid)?;
+    Token::of(&http)?.wait(&api.views.progress).await?;
+    let mut query = Query::all(BY_NAME, page.limit);
+    query.after = page.after;
+    let found = api.documents.find(&api.views.generation.collection(COLLECTION), query).await?;
+    let mut items = Vec::with_capacity(found.documents.len());
+    for document in found.documents {
+        items.extend(reply_of(read(document.body)?));
+    }
+    Ok(Page::new(items, found.next.as_ref()).respond(&http))
+}
+
+/// One location.
+#[utoipa::path(get, path = "/locations/{id}", tag = "locations", params(("id" = String, Path)), responses(
+    (status = 200, description = "The location", body = LocationReply),
+    (status = 404, description = "Unknown", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn get(
+    http: HttpRequest,
+    api: web::Data<EventApi>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Token::of(&http)?.wait(&api.views.progress).await?;
+    let found = freshness::look_up(&id, api.clock.now(), || load(&api, &id)).await?;
+    let document = found.ok_or_else(|| Problem::not_found("location"))?;
+    let version = document.version;
+    let reply = reply_of(document).ok_or_else(|| Problem::not_found("location"))?;
+    Ok(conditional::respond(&http, version, &reply))
+}
+
+/// Change a location. Its coming events follow.
+#[utoipa::path(patch, path = "/locations/{id}", tag = "locations", params(("id" = String, Path)),
+    request_body = LocationPatch, responses(
+    (status = 200, description = "Changed", body = LocationReply),
+    (status = 412, description = "Changed by somebody else", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn change(
+    http: HttpRequest,
+    api: web::Data<EventApi>,
+    id: web::Path<String>,
+    JsonBody(body): JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let mut form = Form::new(body.clone());
+    let change = read_location_change(&mut form);
+    form.finish().map_err(Problem::invalid)?;
+    let stream = stream_of(&id)?;
+    let mut request = caller::request(&http, &body, LocationCommand::Change(change), Actor::system())?;
+    request.if_version = conditional::if_match(&http)?;
+    let outcome = api.locations.handle(&stream, request).await?;
+    let details = match details_in(&outcome) {
+        Some(details) => Some(details),
+        None => api.locations.read(&stream).await?.0.details,
+    };
+    let details = details.ok_or_else(|| Problem::not_found("location"))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((consistency::HEADER, consistency::token(&[(&stream, outcome.version)])))
+        .json(LocationReply::of(details, Some(outcome.version))))
+}
+
+/// An id that is no part of a stream's name names nothing.
+fn stream_of(id: &str) -> Result<StreamId, Problem> {
+    StreamId::new(StreamKind::Location, id).map_err(|_| Problem::not_found("location"))
+}
+
+fn details_in(outcome: &Outcome) -> Option<LocationDetails> {
+    match outcome.envelopes.last()?.event().ok()? {
+        DomainEvent::LocationCreated(details) | DomainEvent::LocationChanged(details) => Some(details),
+        _ => None,
+    }
+}
+
+async fn load(api: &EventApi, id: &str) -> Result<Option<LocationDocument>, StoreError> {
+    let collection = api.views.generation.collection(COLLECTION);
+    let found = api.documents.get(&collection, &[id]).await?;
+    found.into_iter().next().flatten().map(|document| read(document.body)).transpose()
+}
+
+fn read(body: serde_json::Value) -> Result<LocationDocument, StoreError> {
+    serde_json::from_value(body).map_err(|cause| StoreError::Broken(cause.to_string()))
+}
+
+fn reply_of(document: LocationDocument) -> Option<LocationReply> {
+    let version = document.version;
+    document.details.map(|details| LocationReply::of(details, Some(version)))
+}

@@ -1,0 +1,4 @@
+//! The event service's read models.
+
+pub(crate) mod events;
+pub(crate) mod locations;

@@ -1,0 +1,51 @@
+//! `myevents serve`: both services in one process. The event service's port serves everything, so that a browser needs
+//! one origin; the booking service's own port works as when it runs alone.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use chassis::clock::SystemClock;
+use chassis::config::{Defaults, Flags, Settings};
+use chassis::http::server::Api;
+use chassis::service::StartError;
+use chassis::{binary, shutdown, telemetry};
+
+/// Plain ports in the configuration are the event service's; `booking.listen` is the other one's.
+const BOOKING: Defaults = Defaults {
+    owns_plain_ports: false,
+    ..bookingservice::DEFAULTS
+};
+
+pub(crate) fn run(flags: &Flags) -> ExitCode {
+    let settings = Settings::load(&eventservice::DEFAULTS, flags)
+        .and_then(|events| Ok((events, Settings::load(&BOOKING, flags)?)));
+    let (events, bookings) = match settings {
+        Ok(settings) => settings,
+        Err(error) => return binary::fail(&error),
+    };
+    telemetry::start(&events.logging);
+    binary::run(serve(events, bookings))
+}
+
+async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
+    let clock = Arc::new(SystemClock);
+    let (mut event_service, event_api) = eventservice::start(events, clock.clone()).await?;
+    let (mut booking_service, booking_api) = bookingservice::start(bookings, clock).await?;
+    let event_endpoints = event_service.serve(both(event_api, &booking_api))?;
+    let booking_endpoints = booking_service.serve(booking_api)?;
+    binary::print_banner(&[("event", event_endpoints), ("booking", booking_endpoints)]);
+    shutdown::requested().await.map_err(StartError::Server)?;
+    // Requests of both end before either's background work does: they use it.
+    event_service.stop_serving().await;
+    booking_service.stop_serving().await;
+    event_service.stop().await;
+    booking_service.stop().await;
+    Ok(())
+}
+
+fn both(mut events: Api, bookings: &Api) -> Api {
+    events.routes.extend(bookings.routes.iter().cloned());
+    events.documents.extend(bookings.documents.iter().cloned());
+    events.health.extend(bookings.health.iter().cloned());
+    events
+}

@@ -1,0 +1,4 @@
+//! The platform from outside: the real binary, over HTTP, on free ports and in folders of its own.
+
+mod booking;
+mod support;

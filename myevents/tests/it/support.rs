@@ -1,0 +1,35 @@
+use serde_json::{Value, json};
+use testkit::{Client, Platform};
+
+/// A platform with everything by default.
+pub(crate) async fn platform() -> Platform {
+    Platform::start(env!("CARGO_BIN_EXE_myevents")).await
+}
+
+/// The create-event body of the original services, as it is spelled there.
+pub(crate) fn opera() -> Value {
+    json!({
+        "name": "opera aida", "startdate": 1_797_343_200, "enddate": 1_797_350_400, "duration": 120,
+        "location": {
+            "id": 3, "name": "West Street Opera House", "address": "11 west street, AZ 73646", "country": "U.S.A",
+            "opentime": 7, "Closetime": 20,
+            "halls": [{"name": "Cesar hall", "location": "second floor, room 2210", "capacity": 10}]
+        }
+    })
+}
+
+/// A new event with so many seats, open for booking. Returns its id.
+pub(crate) async fn event_with_seats(client: &Client, capacity: u32) -> String {
+    let mut body = opera();
+    body["capacity"] = json!(capacity);
+    let reply = client.post("/events", body).await;
+    let id = reply.expect(201)["id"].as_str().unwrap().to_owned();
+    let token = reply.header("consistency-token").unwrap().to_owned();
+    client.get_with(&format!("/events/{id}"), &[("Consistency-Token", &token)]).await.expect(200);
+    testkit::eventually("the event opens for booking", || async {
+        let event = client.get(&format!("/events/{id}")).await.expect(200);
+        (event["seats_left"] == json!(capacity)).then_some(())
+    })
+    .await;
+    id
+}

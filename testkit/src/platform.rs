@@ -1,0 +1,176 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::Client;
+
+const START: Duration = Duration::from_secs(60);
+const END: Duration = Duration::from_secs(60);
+
+/// A real `myevents serve`, or a single service's binary, on free ports and in a folder of its own.
+pub struct Platform {
+    child: Child,
+    folder: Folder,
+    endpoints: HashMap<String, String>,
+}
+
+/// How to start it.
+pub struct PlatformBuilder {
+    binary: PathBuf,
+    arguments: Vec<String>,
+    folder: Folder,
+    variables: Vec<(String, String)>,
+}
+
+enum Folder {
+    Own(TempDir),
+    Shared(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Shared(folder) => folder,
+        }
+    }
+}
+
+impl PlatformBuilder {
+    /// `binary` is `env!("CARGO_BIN_EXE_…")`, `arguments` what goes before `--data-dir`: `serve` for `myevents`.
+    pub fn new(binary: impl Into<PathBuf>, arguments: &[&str]) -> Self {
+        Self {
+            binary: binary.into(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            folder: Folder::Own(tempfile::tempdir().unwrap()),
+            variables: Vec::new(),
+        }
+    }
+
+    /// Uses a folder that outlives it.
+    pub fn folder(mut self, folder: &Path) -> Self {
+        self.folder = Folder::Shared(folder.to_owned());
+        self
+    }
+
+    /// Sets an environment variable, `MYEVENTS_STORE`.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub async fn start(self) -> Platform {
+        let mut command = Command::new(&self.binary);
+        command.args(&self.arguments).arg("--data-dir").arg(self.folder.path());
+        for key in ["LISTEN", "LISTEN_TLS", "LISTEN_METRICS"] {
+            command.env(format!("MYEVENTS_EVENT__{key}"), "127.0.0.1:0");
+            command.env(format!("MYEVENTS_BOOKING__{key}"), "127.0.0.1:0");
+        }
+        command.envs(self.variables).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let endpoints = timeout(START, read_banner(&mut child)).await.expect("the platform did not start in time");
+        Platform {
+            child,
+            folder: self.folder,
+            endpoints,
+        }
+    }
+}
+
+impl Platform {
+    /// `myevents serve` with everything by default.
+    pub async fn start(binary: &str) -> Self {
+        PlatformBuilder::new(binary, &["serve"]).start().await
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The URL of an endpoint: `event API`, `booking HTTPS`, `event metrics`, …
+    pub fn url(&self, endpoint: &str) -> &str {
+        self.endpoints.get(endpoint).unwrap_or_else(|| panic!("no `{endpoint}` in {:?}", self.endpoints))
+    }
+
+    /// A client of the port that serves everything.
+    pub fn client(&self) -> Client {
+        Client::new(self.url("event API"))
+    }
+
+    /// A client of another endpoint.
+    pub fn client_of(&self, endpoint: &str) -> Client {
+        Client::new(self.url(endpoint))
+    }
+
+    /// The value of a metric's series, as Prometheus would scrape it; 0 where there is none. `series` is the line's
+    /// beginning: `myevents_parked_total{group="booking.policies",reason="gap"}`.
+    pub async fn metric(&self, service: &str, series: &str) -> f64 {
+        let url = self.url(&format!("{service} metrics"));
+        let text = Client::new(url).get("").await.text;
+        let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
+        line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it has ended already")
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        signal(self.pid(), "TERM");
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        timeout(END, self.child.wait()).await.expect("it did not end in time").unwrap()
+    }
+
+    /// SIGTERM, and success.
+    pub async fn stop(mut self) {
+        self.terminate();
+        assert!(self.ended().await.success());
+    }
+
+    /// SIGKILL.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+fn signal(pid: u32, name: &str) {
+    let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+/// Reads up to the end of the banner; what follows is read on so that the process never waits for room.
+async fn read_banner(child: &mut Child) -> HashMap<String, String> {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut endpoints = HashMap::new();
+    loop {
+        let Some(line) = lines.next_line().await.unwrap() else {
+            panic!("it ended before it was ready: {}", standard_error(child).await);
+        };
+        if line.starts_with("Ctrl-C") {
+            break;
+        }
+        if let [service, kind, url] = line.split_whitespace().collect::<Vec<_>>()[..]
+            && url.starts_with("http")
+        {
+            endpoints.insert(format!("{service} {kind}"), url.to_owned());
+        }
+    }
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    endpoints
+}
+
+async fn standard_error(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).await.unwrap();
+    text
+}
