@@ -1,9 +1,19 @@
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 use testkit::{Client, Platform};
 
 /// A platform with everything by default.
 pub(crate) async fn platform() -> Platform {
     Platform::start(env!("CARGO_BIN_EXE_myevents")).await
+}
+
+/// A binary of the workspace, built beside `myevents`. Only that one is built for these tests by itself; `make test`
+/// builds them all.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_myevents")).with_file_name(name);
+    assert!(path.is_file(), "{} is missing: run `cargo build --workspace` first", path.display());
+    path
 }
 
 /// The create-event body of the original services, as it is spelled there.

@@ -1,0 +1,164 @@
+//! Many clients, one event: never oversold, nothing lost, and an end in good order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use testkit::{Client, Platform, PlatformBuilder, eventually};
+
+use crate::journal::walk_inventory;
+use crate::support::{binary, event_with_seats, opera, platform};
+
+const CLIENTS: usize = 64;
+const SEATS: u32 = 1_000;
+
+/// Bookings by id with their seats.
+type Acknowledged = BTreeMap<String, u32>;
+
+/// One client: books 1 to 4 seats until it is refused, then single seats until none is left.
+async fn book_until_sold_out(client: Client, event_id: String, number: usize) -> Acknowledged {
+    let path = format!("/events/{event_id}/bookings");
+    let mut acknowledged = Acknowledged::new();
+    let mut seats = u32::try_from(number % 4).unwrap() + 1;
+    loop {
+        let reply = client.post(&path, json!({ "seats": seats })).await;
+        if reply.status == 201 {
+            let booking = reply.json();
+            acknowledged.insert(booking["id"].as_str().unwrap().to_owned(), seats);
+            continue;
+        }
+        let left = u32::try_from(reply.expect(409)["seats_left"].as_u64().unwrap()).unwrap();
+        assert!(left < seats, "refused {seats} seats with {left} left");
+        match seats {
+            1 => return acknowledged,
+            _ => seats = 1,
+        }
+    }
+}
+
+async fn race(clients: &[Client], event_id: &str) -> Acknowledged {
+    let races = (0..CLIENTS).map(|number| {
+        let client = clients[number % clients.len()].clone();
+        book_until_sold_out(client, event_id.to_owned(), number)
+    });
+    join_all(races).await.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn racing_clients_sell_every_seat_exactly_once() {
+    let platform = platform().await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, SEATS).await;
+    let acknowledged = race(std::slice::from_ref(&client), &event_id).await;
+    assert_eq!(acknowledged.values().sum::<u32>(), SEATS);
+
+    let journal = walk_inventory(&platform.folder().join("booking"), &event_id).await;
+    assert_eq!(journal.bookings, acknowledged);
+    eventually("both services see the event sold out", || async {
+        let event = client.get(&format!("/events/{event_id}")).await.expect(200);
+        let left = client.get(&format!("/events/{event_id}/availability")).await.expect(200);
+        (event["seats_left"] == 0 && left["seats_left"] == 0 && left["status"] == "sold_out").then_some(())
+    })
+    .await;
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn two_booking_services_on_one_journal_sell_every_seat_exactly_once() {
+    let shared = tempfile::tempdir().unwrap();
+    let events = service("eventservice", shared.path()).await;
+    let bookings = [service("bookingservice", shared.path()).await, service("bookingservice", shared.path()).await];
+    let mut body = opera();
+    body["capacity"] = json!(SEATS);
+    let created = events.client().post("/events", body).await;
+    let event_id = created.expect(201)["id"].as_str().unwrap().to_owned();
+    let token = ("Consistency-Token", created.header("consistency-token").unwrap());
+    let clients = bookings.each_ref().map(|service| service.client_of("booking API"));
+    for client in &clients {
+        let path = format!("/events/{event_id}/availability");
+        eventually("the inventory is open", || async { (client.get_with(&path, &[token]).await.status == 200).then_some(()) })
+            .await;
+    }
+
+    let acknowledged = race(&clients, &event_id).await;
+    assert_eq!(acknowledged.values().sum::<u32>(), SEATS);
+    let journal = walk_inventory(&shared.path().join("store-bookingservice"), &event_id).await;
+    assert_eq!(journal.bookings, acknowledged);
+    for service in bookings {
+        service.stop().await;
+    }
+    events.stop().await;
+}
+
+/// One service by its own binary, with a data folder of its own and store and broker under `shared`.
+async fn service(name: &str, shared: &std::path::Path) -> Platform {
+    let store = format!("sqlite:{}", shared.join(format!("store-{name}")).display());
+    let broker = format!("embedded:{}", shared.join("broker").display());
+    PlatformBuilder::new(binary(name), &[])
+        .variable("MYEVENTS_STORE", &store)
+        .variable("MYEVENTS_BROKER", &broker)
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn sigterm_under_load_answers_what_was_accepted_and_ends_well() {
+    let mut platform = platform().await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 1_000_000).await;
+    let answered = Arc::new(AtomicUsize::new(0));
+    let loads: Vec<_> = (0..32)
+        .map(|_| tokio::spawn(book_until_cut_off(client.clone(), event_id.clone(), Arc::clone(&answered))))
+        .collect();
+    eventually("the load runs", || async { (answered.load(Ordering::Relaxed) > 300).then_some(()) }).await;
+    platform.terminate();
+    assert!(platform.ended().await.success());
+
+    let mut acknowledged = Vec::new();
+    for load in loads {
+        acknowledged.extend(load.await.unwrap());
+    }
+    acknowledged.sort();
+    let journal = walk_inventory(&platform.folder().join("booking"), &event_id).await;
+    let journaled: Vec<String> = journal.bookings.into_keys().collect();
+    assert_eq!(journaled, acknowledged, "what is in the journal is what was answered");
+}
+
+async fn book_until_cut_off(client: Client, event_id: String, answered: Arc<AtomicUsize>) -> Vec<String> {
+    let path = format!("/events/{event_id}/bookings");
+    let mut acknowledged = Vec::new();
+    while let Ok(reply) = client.try_send(Method::POST, &path, &[], Some(json!({"seats": 1}))).await {
+        let booking: Value = reply.expect(201);
+        acknowledged.push(booking["id"].as_str().unwrap().to_owned());
+        answered.fetch_add(1, Ordering::Relaxed);
+    }
+    acknowledged
+}
+
+#[tokio::test]
+async fn a_restart_keeps_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || PlatformBuilder::new(binary("myevents"), &["serve"]).folder(folder.path()).start();
+    let platform = start().await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 10).await;
+    let reply = client.post(&format!("/events/{event_id}/bookings"), json!({"seats": 3})).await;
+    let booked = reply.expect(201);
+    let token = ("Consistency-Token", reply.header("consistency-token").unwrap());
+    // Killed, not stopped: nothing may depend on a good end.
+    platform.kill().await;
+
+    let platform = start().await;
+    let client = platform.client();
+    let booking = format!("/bookings/{}", booked["id"].as_str().unwrap());
+    assert_eq!(client.get_with(&booking, &[token]).await.expect(200)["seats"], 3);
+    eventually("the seats are counted", || async {
+        (client.get(&format!("/events/{event_id}")).await.expect(200)["seats_left"] == 7).then_some(())
+    })
+    .await;
+    client.post(&format!("/events/{event_id}/bookings"), json!({"seats": 8})).await.expect(409);
+    platform.stop().await;
+}
