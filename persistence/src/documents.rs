@@ -68,7 +68,8 @@ pub struct Query {
     pub index: &'static str,
     /// Values for the index's first fields, which documents must have.
     pub equals: Vec<Value>,
-    /// Bounds for the field behind those in `equals`.
+    /// Bounds for the field behind those in `equals`, in the index's order: an upper one alone takes in documents
+    /// without the field, an exclusive lower one of null leaves them out.
     pub lower: Option<Bound>,
     pub upper: Option<Bound>,
     /// Go on behind this place.

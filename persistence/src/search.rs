@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use unicode_normalization::UnicodeNormalization;
 
@@ -16,21 +18,30 @@ pub trait Search: Send + Sync {
     async fn find(&self, collection: &str, text: &str, limit: usize) -> Result<Vec<String>, StoreError>;
 }
 
+/// Words of one text that count, and characters of one word; what is behind them is cut off.
+const MAX_WORDS: usize = 500;
+const MAX_WORD_CHARS: usize = 64;
+
 /// The distinct words of a text, sorted: runs of letters and digits, in lower case, without accents.
+///
+/// At most the first 500 words, each by at most its first 64 characters, so that no text makes an index unwieldy.
 pub fn tokens(text: &str) -> Vec<String> {
     let folded: String = text
         .nfkd()
         .filter(|c| !unicode_normalization::char::is_combining_mark(*c))
         .flat_map(char::to_lowercase)
         .collect();
-    let mut words: Vec<String> = folded
+    let mut words = BTreeSet::new();
+    for word in folded
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect();
-    words.sort_unstable();
-    words.dedup();
-    words
+    {
+        words.insert(word.chars().take(MAX_WORD_CHARS).collect::<String>());
+        if words.len() == MAX_WORDS {
+            break;
+        }
+    }
+    words.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -41,5 +52,12 @@ mod tests {
     fn words_are_folded_and_distinct() {
         assert_eq!(tokens("Übermut, ÉTÉ été  2026!"), ["2026", "ete", "ubermut"]);
         assert_eq!(tokens(" … "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_text_has_a_bounded_number_of_bounded_words() {
+        let many: Vec<String> = (0..1000).map(|n| format!("w{n}")).collect();
+        assert_eq!(tokens(&many.join(" ")).len(), 500);
+        assert_eq!(tokens(&"é".repeat(100)), ["e".repeat(64)]);
     }
 }

@@ -1,223 +1,273 @@
-use std::sync::{Mutex, PoisonError};
+//! Commits, and the outbox of those that wait to be published.
+//!
+//! A commit is a row that is never changed. Its key stands in `outbox`, written in the same transaction, until it is
+//! published: so what waits is found without looking at history.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use contracts::{Envelope, Hash, StreamId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Rows, params};
 use uuid::Uuid;
 
-use super::Database;
-use super::connection::broken_or_unavailable;
+use super::database::{Database, sql_limit};
 use super::writer::Durability;
-use crate::{AppendError, Commit, CommitKey, Journal, StoreError};
+use crate::{AppendError, Commit, CommitKey, InvalidCommit, Journal, StoreError};
 
 pub(super) struct SqliteJournal {
-    database: Database,
-    /// The stream that `unpublished` served last: the next answer begins behind it.
-    served_last: Mutex<String>,
-}
-
-/// A commit as its row holds it.
-struct Row {
-    id: String,
-    body: String,
-}
-
-struct Head {
-    version: u64,
-    hash: String,
+    database: Arc<Database>,
+    /// The last stream of the last answer of `unpublished`; the next answer begins behind it.
+    last_served: Mutex<String>,
 }
 
 impl SqliteJournal {
-    pub(super) fn new(database: Database) -> Self {
+    pub(super) fn new(database: Arc<Database>) -> Self {
         Self {
             database,
-            served_last: Mutex::default(),
+            last_served: Mutex::default(),
         }
     }
+}
+
+/// Commits have row numbers because a row of up to 4 KiB then stays on one page; in a B-tree of its own key it would
+/// not from 1 KiB on.
+pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE commits (
+             stream TEXT NOT NULL,
+             first_version INTEGER NOT NULL,
+             last_version INTEGER NOT NULL,
+             id TEXT NOT NULL,
+             hash TEXT NOT NULL,
+             body TEXT NOT NULL,
+             PRIMARY KEY (stream, first_version)
+         );
+         CREATE TABLE outbox (
+             stream TEXT NOT NULL,
+             first_version INTEGER NOT NULL,
+             PRIMARY KEY (stream, first_version)
+         ) WITHOUT ROWID;",
+    )
 }
 
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn append(&self, previous: Hash, commit: Commit) -> Result<(), AppendError> {
         let body = commit.check(previous)?;
-        let work = move |connection: &Connection| append(connection, previous, &commit, &body);
-        self.database.writer.submit(Durability::Flushed, work).await
+        let row = CommitRow::new(previous, &commit, body)?;
+        let work = move |connection: &Connection| append(connection, &row);
+        self.database.writer.run(Durability::Full, work).await
     }
 
     async fn read(&self, stream: &StreamId, after: u64, limit: usize) -> Result<Vec<Commit>, StoreError> {
-        let stream = stream.to_string();
-        let rows = self.database.readers.read(move |connection| read_rows(connection, &stream, after, limit));
-        rows.await?.into_iter().map(Row::into_commit).collect()
+        let stream = stream.clone();
+        let work = move |connection: &Connection| read(connection, stream.as_str(), after, limit);
+        self.database.readers.read(work).await
     }
 
     async fn unpublished(&self, limit: usize) -> Result<Vec<Commit>, StoreError> {
-        let start = self.served_last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let read = move |connection: &Connection| {
-            let streams = waiting_streams(connection, &start, limit)?;
-            let rows = fair_share(connection, &streams, limit)?;
-            Ok((rows, streams))
-        };
-        let (rows, streams) = self.database.readers.read(read).await?;
-        // Where all waiting streams were served the order does not matter; where not, the next answer goes on here.
-        if let Some(last) = streams.into_iter().next_back() {
-            *self.served_last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        let behind = self.last_served.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let work = move |connection: &Connection| unpublished(connection, &behind, limit.max(1));
+        let (commits, last) = self.database.readers.read(work).await?;
+        if let Some(last) = last {
+            *self.last_served.lock().unwrap_or_else(PoisonError::into_inner) = last;
         }
-        rows.into_iter().map(Row::into_commit).collect()
+        Ok(commits)
     }
 
     async fn mark_published(&self, commits: &[CommitKey]) -> Result<(), StoreError> {
-        let commits = commits.to_vec();
-        let work = move |connection: &Connection| mark_published(connection, &commits).map_err(broken_or_unavailable);
-        self.database.writer.submit(Durability::Eventual, work).await
+        if commits.is_empty() {
+            return Ok(());
+        }
+        let keys = commits.to_vec();
+        let work = move |connection: &Connection| mark_published(connection, &keys);
+        self.database.writer.run(Durability::Relaxed, work).await
     }
 
     async fn unpublished_count(&self) -> Result<u64, StoreError> {
-        let count = |connection: &Connection| connection.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0));
-        self.database.readers.read(count).await
+        self.database.readers.read(count_waiting).await
     }
 }
 
-fn append(connection: &Connection, previous: Hash, commit: &Commit, body: &str) -> Result<(), AppendError> {
-    let (Some(first), Some(last)) = (commit.envelopes.first(), commit.envelopes.last()) else {
-        return Ok(());
-    };
-    let head = head(connection, &first.stream).map_err(broken_or_unavailable)?;
-    if head.version + 1 != first.version || head.hash != previous.to_string() {
-        return already_appended(connection, commit, body, head.version);
+/// A checked commit as it is stored.
+struct CommitRow {
+    stream: String,
+    /// Version and hash that it stands on.
+    base: (i64, String),
+    first: i64,
+    last: i64,
+    id: String,
+    hash: String,
+    body: String,
+}
+
+impl CommitRow {
+    fn new(previous: Hash, commit: &Commit, body: String) -> Result<Self, InvalidCommit> {
+        let (Some(first), Some(last)) = (commit.envelopes.first(), commit.envelopes.last()) else {
+            return Err(InvalidCommit::Empty);
+        };
+        Ok(Self {
+            stream: first.stream.to_string(),
+            base: ((first.version - 1).cast_signed(), previous.to_string()),
+            first: first.version.cast_signed(),
+            last: last.version.cast_signed(),
+            id: commit.id.to_string(),
+            hash: last.hash.to_string(),
+            body,
+        })
     }
-    insert(connection, commit, first, last, body).map_err(broken_or_unavailable)?;
-    Ok(())
 }
 
-fn head(connection: &Connection, stream: &StreamId) -> rusqlite::Result<Head> {
-    let sql = "SELECT last_version, hash FROM commits WHERE stream = ?1 ORDER BY first_version DESC LIMIT 1";
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok(Head {
-            version: row.get(0)?,
-            hash: row.get(1)?,
-        })
-    };
-    let found = connection.prepare_cached(sql)?.query_row([stream.as_str()], read).optional()?;
-    Ok(found.unwrap_or_else(|| Head {
-        version: 0,
-        hash: Hash::GENESIS.to_string(),
-    }))
-}
-
-/// Success if it is this very commit that stands in the way, a conflict otherwise.
-fn already_appended(connection: &Connection, commit: &Commit, body: &str, head: u64) -> Result<(), AppendError> {
-    let Some(key) = commit.key() else { return Ok(()) };
-    let sql = "SELECT id, body FROM commits WHERE stream = ?1 AND first_version = ?2";
-    let known = connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| {
-            let row = |row: &rusqlite::Row<'_>| Ok(Row { id: row.get(0)?, body: row.get(1)? });
-            statement.query_row(params![key.stream.as_str(), key.first_version], row).optional()
-        })
-        .map_err(broken_or_unavailable)?;
-    if known.is_some_and(|known| known.id == commit.id.to_string() && known.body == body) {
+fn append(connection: &Connection, row: &CommitRow) -> Result<(), AppendError> {
+    let head = head(connection, &row.stream)?;
+    if head == row.base {
+        return Ok(insert(connection, row)?);
+    }
+    if is_stored(connection, row)? {
         return Ok(());
     }
+    let head = head.0.cast_unsigned();
     Err(AppendError::Conflict { head })
 }
 
-fn insert(
-    connection: &Connection,
-    commit: &Commit,
-    first: &Envelope,
-    last: &Envelope,
-    body: &str,
-) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO commits (stream, first_version, last_version, id, hash, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let row = params![
-        first.stream.as_str(),
-        first.version,
-        last.version,
-        commit.id.to_string(),
-        last.hash.to_string(),
-        body
-    ];
-    connection.prepare_cached(sql)?.execute(row)?;
-    let sql = "INSERT INTO outbox (stream, first_version) VALUES (?1, ?2)";
-    connection.prepare_cached(sql)?.execute(params![first.stream.as_str(), first.version])?;
+/// Last version and hash of a stream.
+fn head(connection: &Connection, stream: &str) -> rusqlite::Result<(i64, String)> {
+    let sql = "SELECT last_version, hash FROM commits WHERE stream = ?1 ORDER BY first_version DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let head = statement.query_row([stream], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(head.optional()?.unwrap_or_else(|| (0, Hash::GENESIS.to_string())))
+}
+
+/// Whether this very commit was appended before. Its hash tells it from another one that was given the same id.
+fn is_stored(connection: &Connection, row: &CommitRow) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM commits
+               WHERE stream = ?1 AND first_version = ?2 AND last_version = ?3 AND id = ?4 AND hash = ?5";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.exists(params![row.stream, row.first, row.last, row.id, row.hash])
+}
+
+fn insert(connection: &Connection, row: &CommitRow) -> rusqlite::Result<()> {
+    let mut commits = connection.prepare_cached(
+        "INSERT INTO commits (stream, first_version, last_version, id, hash, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    commits.execute(params![row.stream, row.first, row.last, row.id, row.hash, row.body])?;
+    let mut outbox = connection.prepare_cached("INSERT INTO outbox (stream, first_version) VALUES (?1, ?2)")?;
+    outbox.execute(params![row.stream, row.first])?;
     Ok(())
 }
 
-fn read_rows(connection: &Connection, stream: &str, after: u64, limit: usize) -> rusqlite::Result<Vec<Row>> {
-    // Commits are gapless, so those above `after` begin with the last one that starts at or below `after + 1`.
-    let sql = "SELECT id, body FROM commits
-        WHERE stream = ?1 AND last_version > ?2 AND first_version >= coalesce(
-            (SELECT max(first_version) FROM commits WHERE stream = ?1 AND first_version <= ?2 + 1), 0)
-        ORDER BY first_version LIMIT ?3";
-    let mut statement = connection.prepare_cached(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![stream, after, limit], read_row)?;
-    rows.collect()
+/// The commit that holds version `after + 1` is the last one that begins at or below it.
+fn read(connection: &Connection, stream: &str, after: u64, limit: usize) -> Result<Vec<Commit>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, body FROM commits
+         WHERE stream = ?1 AND last_version > ?2 AND first_version >= coalesce(
+             (SELECT max(first_version) FROM commits WHERE stream = ?1 AND first_version <= ?2 + 1), 1)
+         ORDER BY first_version LIMIT ?3",
+    )?;
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    decode_all(statement.query(params![stream, after, sql_limit(limit)])?)
 }
 
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    Ok(Row {
-        id: row.get(0)?,
-        body: row.get(1)?,
-    })
+fn decode_all(mut rows: Rows<'_>) -> Result<Vec<Commit>, StoreError> {
+    let mut commits = Vec::new();
+    while let Some(row) = rows.next()? {
+        commits.push(decode(row)?);
+    }
+    Ok(commits)
 }
 
-/// At most `limit` streams with waiting commits, in turn behind `start`: each found by one look into the index.
-fn waiting_streams(connection: &Connection, start: &str, limit: usize) -> rusqlite::Result<Vec<String>> {
+fn decode(row: &Row<'_>) -> Result<Commit, StoreError> {
+    let (id, body): (String, String) = (row.get(0)?, row.get(1)?);
+    let id = Uuid::parse_str(&id).map_err(|e| StoreError::Broken(format!("commit id `{id}`: {e}")))?;
+    let envelopes: Vec<Envelope> =
+        serde_json::from_str(&body).map_err(|e| StoreError::Broken(format!("commit {id}: {e}")))?;
+    Ok(Commit { id, envelopes })
+}
+
+/// Each waiting stream gets an equal share of `limit`, and those that have more get the room that others left.
+///
+/// Returns the last stream that got a share, too. A stream's commits are taken in order from its first waiting one, so
+/// that none stands before its predecessor.
+fn unpublished(
+    connection: &Connection,
+    behind: &str,
+    limit: usize,
+) -> Result<(Vec<Commit>, Option<String>), StoreError> {
+    let mut streams = waiting_streams(connection, behind, limit)?;
+    let share = limit / streams.len().max(1);
+    let mut room = limit;
+    let mut answer = Vec::new();
+    let mut hungry = Vec::new();
+    for stream in &streams {
+        let commits = waiting_commits(connection, stream, 0, share)?;
+        room -= commits.len();
+        if commits.len() == share {
+            let last = commits.last().and_then(Commit::key);
+            hungry.extend(last);
+        }
+        answer.extend(commits);
+    }
+    for last in hungry {
+        let more = waiting_commits(connection, last.stream.as_str(), last.first_version, room)?;
+        room -= more.len();
+        answer.extend(more);
+    }
+    Ok((answer, streams.pop()))
+}
+
+/// At most `limit` streams with waiting commits: those after `behind` in order, then those up to it.
+fn waiting_streams(connection: &Connection, behind: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+    // One look into the index per stream, however many commits wait in it.
     let sql = "SELECT stream FROM outbox WHERE stream > ?1 ORDER BY stream LIMIT 1";
     let mut next = connection.prepare_cached(sql)?;
-    let mut behind = |stream: &str| next.query_row([stream], |row| row.get::<_, String>(0)).optional();
-    let mut streams: Vec<String> = Vec::new();
-    let mut at = start.to_owned();
-    let mut wrapped = start.is_empty();
-    while streams.len() < limit {
-        match behind(&at)? {
-            Some(stream) if wrapped && !start.is_empty() && stream.as_str() > start => break,
-            Some(stream) => {
-                at.clone_from(&stream);
-                streams.push(stream);
-            }
-            None if wrapped => break,
-            None => {
-                wrapped = true;
-                at.clear();
-            }
-        }
-    }
+    let mut streams = Vec::new();
+    take_streams(&mut next, behind, None, limit, &mut streams)?;
+    take_streams(&mut next, "", Some(behind), limit, &mut streams)?;
     Ok(streams)
 }
 
-/// The first waiting commits of each stream: an equal share for all, and what is left over to those with more.
-fn fair_share(connection: &Connection, streams: &[String], limit: usize) -> rusqlite::Result<Vec<Row>> {
-    let sql = "SELECT c.id, c.body FROM outbox o
-        JOIN commits c ON c.stream = o.stream AND c.first_version = o.first_version
-        WHERE o.stream = ?1 ORDER BY o.first_version LIMIT ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = Vec::new();
-    for (i, stream) in streams.iter().enumerate() {
-        let share = (limit - rows.len()) / (streams.len() - i);
-        let share = i64::try_from(share.max(1)).unwrap_or(i64::MAX);
-        for row in statement.query_map(params![stream, share], read_row)? {
-            rows.push(row?);
-        }
-    }
-    Ok(rows)
-}
-
-fn mark_published(connection: &Connection, commits: &[CommitKey]) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM outbox WHERE stream = ?1 AND first_version = ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    for commit in commits {
-        statement.execute(params![commit.stream.as_str(), commit.first_version])?;
+fn take_streams(
+    next: &mut CachedStatement<'_>,
+    behind: &str,
+    up_to: Option<&str>,
+    limit: usize,
+    streams: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    let mut at = behind.to_owned();
+    while streams.len() < limit {
+        let found: Option<String> = next.query_row([&at], |row| row.get(0)).optional()?;
+        let Some(stream) = found.filter(|stream| up_to.is_none_or(|end| stream.as_str() <= end)) else {
+            return Ok(());
+        };
+        at.clone_from(&stream);
+        streams.push(stream);
     }
     Ok(())
 }
 
-impl Row {
-    fn into_commit(self) -> Result<Commit, StoreError> {
-        let envelopes = serde_json::from_str(&self.body)
-            .map_err(|cause| StoreError::Broken(format!("commit {}: {cause}", self.id)))?;
-        let id = Uuid::parse_str(&self.id).map_err(|cause| StoreError::Broken(format!("commit {}: {cause}", self.id)))?;
-        Ok(Commit { id, envelopes })
+fn waiting_commits(
+    connection: &Connection,
+    stream: &str,
+    behind: u64,
+    limit: usize,
+) -> Result<Vec<Commit>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, body FROM outbox JOIN commits USING (stream, first_version)
+         WHERE stream = ?1 AND first_version > ?2 ORDER BY first_version LIMIT ?3",
+    )?;
+    decode_all(statement.query(params![stream, behind.cast_signed(), sql_limit(limit)])?)
+}
+
+fn mark_published(connection: &Connection, keys: &[CommitKey]) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("DELETE FROM outbox WHERE stream = ?1 AND first_version = ?2")?;
+    for key in keys {
+        statement.execute(params![key.stream.as_str(), key.first_version.cast_signed()])?;
     }
+    Ok(())
+}
+
+fn count_waiting(connection: &Connection) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM outbox")?;
+    let count: i64 = statement.query_row([], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
 }

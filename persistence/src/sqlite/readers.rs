@@ -1,65 +1,86 @@
-//! Reading beside the writer: a few connections, used off the async threads.
+//! A few connections for reading, lent to one call at a time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
-use super::connection::{broken_or_unavailable, open_reader};
+use super::database::connect;
 use crate::StoreError;
 
-/// Reads at the same time; more wait.
-const CONNECTIONS: usize = 8;
+/// Reads at one time; more wait.
+const CONNECTIONS: usize = 4;
 
-#[derive(Clone)]
 pub(super) struct Readers {
     pool: Arc<Pool>,
 }
 
 struct Pool {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         Self {
             pool: Arc::new(Pool {
-                path,
-                idle: Mutex::default(),
+                path: path.to_owned(),
                 places: Arc::new(Semaphore::new(CONNECTIONS)),
+                idle: Mutex::default(),
             }),
         }
     }
 
-    /// Runs `read` on a connection that sees everything committed before the call.
-    pub(super) async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let place = Arc::clone(&self.pool.places).acquire_owned().await;
+    /// Runs `work` on a thread that may block, in one read transaction: all that it reads is of the same moment.
+    pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let place = self.pool.places.clone().acquire_owned().await;
         let place = place.map_err(|_| StoreError::Closed)?;
-        let pool = Arc::clone(&self.pool);
-        let work = move || {
+        let pool = self.pool.clone();
+        let reading = tokio::task::spawn_blocking(move || {
             let _place = place;
-            let connection = pool.take()?;
-            let result = read(&connection);
-            pool.give_back(connection);
-            result.map_err(broken_or_unavailable)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
+            pool.read(work)
+        });
+        reading.await.map_err(|_| StoreError::Closed)?
     }
 }
 
 impl Pool {
-    fn take(&self) -> Result<Connection, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| open_reader(&self.path), Ok)
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let connection = self.take()?;
+        let outcome = in_transaction(&connection, work);
+        // A connection that failed may have failed for good.
+        if outcome.is_ok() {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+        }
+        outcome
     }
 
-    fn give_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    fn take(&self) -> Result<Connection, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(connection) = idle {
+            return Ok(connection);
+        }
+        let connection = connect(&self.path, OpenFlags::empty())?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
     }
+}
+
+fn in_transaction<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    let outcome = work(&transaction)?;
+    transaction.commit()?;
+    Ok(outcome)
 }

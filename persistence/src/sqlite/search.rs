@@ -1,22 +1,24 @@
-use async_trait::async_trait;
-use rusqlite::{Connection, params, params_from_iter};
+//! Search: the words of each document in a table per collection, sorted, so that a beginning of a word is a range.
 
-use super::Database;
-use super::connection::broken_or_unavailable;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params, params_from_iter, types::Value as SqlValue};
+
+use super::catalogue::{self, Entry};
+use super::database::{Database, sql_limit};
 use super::writer::Durability;
 use crate::{Search, StoreError, tokens};
 
-/// Words of a query that count; the longest, because they tell most.
-const QUERY_WORDS: usize = 8;
-/// Words by which one document is found.
-const DOCUMENT_WORDS: usize = 1_000;
+/// From this many matches on, the chance to meet one soon is better along the ids than along the words.
+const MANY_MATCHES: i64 = 2_000;
 
 pub(super) struct SqliteSearch {
-    database: Database,
+    database: Arc<Database>,
 }
 
 impl SqliteSearch {
-    pub(super) fn new(database: Database) -> Self {
+    pub(super) fn new(database: Arc<Database>) -> Self {
         Self { database }
     }
 }
@@ -24,51 +26,99 @@ impl SqliteSearch {
 #[async_trait]
 impl Search for SqliteSearch {
     async fn index(&self, collection: &str, entries: &[(String, String)]) -> Result<(), StoreError> {
-        let (collection, entries) = (collection.to_owned(), entries.to_vec());
-        let work = move |connection: &Connection| {
-            for (id, text) in &entries {
-                set_words(connection, &collection, id, text)?;
-            }
-            Ok(())
-        };
-        let work = move |connection: &Connection| work(connection).map_err(broken_or_unavailable);
-        self.database.writer.submit(Durability::Flushed, work).await
+        let collection = collection.to_owned();
+        let words = |(id, text): &(String, String)| (id.clone(), tokens(text));
+        let entries: Vec<(String, Vec<String>)> = entries.iter().map(words).collect();
+        let work = move |connection: &Connection| index(connection, &collection, &entries);
+        self.database.writer.run(Durability::Full, work).await
     }
 
     async fn find(&self, collection: &str, text: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        let mut words = tokens(text);
-        if words.is_empty() {
-            return Ok(Vec::new());
-        }
-        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-        words.truncate(QUERY_WORDS);
-        let collection = collection.to_owned();
-        self.database.readers.read(move |connection| find(connection, &collection, &words, limit)).await
+        let (collection, words) = (collection.to_owned(), asked_for(text));
+        let work = move |connection: &Connection| find(connection, &collection, &words, limit);
+        self.database.readers.read(work).await
     }
 }
 
-fn set_words(connection: &Connection, collection: &str, id: &str, text: &str) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM words WHERE collection = ?1 AND id = ?2";
-    connection.prepare_cached(sql)?.execute(params![collection, id])?;
-    let sql = "INSERT INTO words (collection, word, id) VALUES (?1, ?2, ?3)";
-    let mut insert = connection.prepare_cached(sql)?;
-    for word in tokens(text).into_iter().take(DOCUMENT_WORDS) {
-        insert.execute(params![collection, word, id])?;
+fn index(connection: &Connection, collection: &str, entries: &[(String, Vec<String>)]) -> Result<(), StoreError> {
+    let table = catalogue::entry(connection, collection)?.words();
+    let mut forget = connection.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?;
+    let mut insert = connection.prepare_cached(&format!("INSERT INTO {table} (word, id) VALUES (?1, ?2)"))?;
+    for (id, words) in entries {
+        forget.execute([id])?;
+        for word in words {
+            insert.execute(params![word, id])?;
+        }
     }
     Ok(())
 }
 
-fn find(connection: &Connection, collection: &str, words: &[String], limit: usize) -> rusqlite::Result<Vec<String>> {
-    let with_word = "SELECT id FROM words WHERE collection = ? AND word >= ? AND word < ?";
-    let all = vec![with_word; words.len()].join(" INTERSECT ");
-    let sql = format!("SELECT DISTINCT id FROM ({all}) ORDER BY id LIMIT {limit}");
-    let bounds = words.iter().flat_map(|word| [collection.to_owned(), word.clone(), end_of_prefix(word)]);
-    let mut statement = connection.prepare_cached(&sql)?;
-    let ids = statement.query_map(params_from_iter(bounds), |row| row.get(0))?;
-    ids.collect()
+/// The words of a search, the longest first because it has the fewest matches. One that begins another says nothing.
+fn asked_for(text: &str) -> Vec<String> {
+    let mut words = tokens(text);
+    words.dedup_by(|longer, shorter| {
+        let implied = longer.starts_with(shorter.as_str());
+        if implied {
+            std::mem::swap(longer, shorter);
+        }
+        implied
+    });
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words
 }
 
-/// Sorts behind every word that begins with `word`: words hold letters and digits, all below this code point.
-fn end_of_prefix(word: &str) -> String {
+fn find(connection: &Connection, collection: &str, words: &[String], limit: usize) -> Result<Vec<String>, StoreError> {
+    let entry = catalogue::entry(connection, collection)?;
+    let Some(first) = words.first() else {
+        return Ok(Vec::new());
+    };
+    let by_ids = has_many_matches(connection, entry, first)?;
+    let ranges = words
+        .iter()
+        .flat_map(|word| [word.clone(), end_of_range(word)])
+        .map(SqlValue::Text);
+    let parameters = ranges.chain([SqlValue::Integer(sql_limit(limit))]);
+    let mut statement = connection.prepare_cached(&select(entry, words.len(), by_ids))?;
+    let ids = statement.query_map(params_from_iter(parameters), |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<Vec<String>>>()?)
+}
+
+fn has_many_matches(connection: &Connection, entry: Entry, word: &str) -> Result<bool, StoreError> {
+    let table = entry.words();
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE word >= ?1 AND word < ?2 LIMIT ?3)");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let count: i64 = statement.query_row(params![word, end_of_range(word), MANY_MATCHES], |row| row.get(0))?;
+    Ok(count == MANY_MATCHES)
+}
+
+fn select(entry: Entry, words: usize, by_ids: bool) -> String {
+    let table = entry.words();
+    let along = if by_ids {
+        format!("INDEXED BY {}", entry.words_by_id())
+    } else {
+        String::new()
+    };
+    let other =
+        format!(" AND EXISTS (SELECT 1 FROM {table} other WHERE other.id = first.id AND word >= ? AND word < ?)");
+    let others = other.repeat(words.saturating_sub(1));
+    format!(
+        "SELECT DISTINCT id FROM {table} AS first {along} WHERE first.word >= ? AND first.word < ?{others} \
+         ORDER BY id LIMIT ?"
+    )
+}
+
+/// Lies behind all words that begin with `word`: they hold letters and digits only, which this character is not.
+fn end_of_range(word: &str) -> String {
     format!("{word}{}", char::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked_for;
+
+    #[test]
+    fn a_word_that_begins_another_is_not_asked_for() {
+        assert_eq!(asked_for("rock ro rocks jazz ja"), ["rocks", "jazz"]);
+        assert_eq!(asked_for(" "), Vec::<String>::new());
+    }
 }

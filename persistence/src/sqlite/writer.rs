@@ -1,178 +1,248 @@
-//! The one thread that writes a file: everything queued goes into one transaction, which is flushed once.
+//! The one thread that writes to a file.
+//!
+//! It takes all jobs that wait, carries them out in one transaction and answers them when that is durable. While the
+//! disk works the next jobs gather, so the busier it is the more appends share one sync. Each job has a savepoint: one
+//! that fails leaves no trace and does not disturb the others.
 
 use std::thread;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
 
-use super::connection::broken_or_unavailable;
+use super::failure::Failure;
 use crate::StoreError;
 
-/// Jobs that may wait; callers beyond that wait for room.
-const QUEUE: usize = 4_096;
-/// Jobs carried out in one transaction at most.
-const BATCH: usize = 1_024;
+/// Callers wait for room beyond this many.
+const QUEUE: usize = 1024;
+/// Bounds a transaction, and so how long the first of its jobs waits for the last.
+const BATCH: usize = 256;
 
-/// Carries out jobs on a file's one writing connection. Cheap to clone; the thread ends with the last clone.
-#[derive(Clone)]
-pub(super) struct Writer {
-    jobs: mpsc::Sender<Job>,
-}
-
-/// Whether a job has to be on disk before it is answered.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What power loss may do to a job that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Durability {
-    /// Flushed to disk.
-    Flushed,
-    /// Visible to everybody at once, but a power failure may take it back.
-    Eventual,
+    /// Undo it. It never costs a sync.
+    Relaxed,
+    /// Nothing.
+    Full,
 }
 
-struct Job {
-    durability: Durability,
-    work: Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>,
-}
-
-/// A job carried out but not yet committed.
-struct Done {
-    /// False where the job failed and what it wrote is to be undone.
-    keep: bool,
-    answer: Box<dyn FnOnce(Option<StoreError>) + Send>,
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
 }
 
 impl Writer {
+    /// The thread ends when the `Writer` is dropped and the queue is done.
     pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write_all(&connection, queue))
-            .map_err(|cause| StoreError::Unavailable(Box::new(cause)))?;
+            .spawn(move || work_off(&connection, queue))
+            .map_err(|e| StoreError::Unavailable(Box::new(e)))?;
         Ok(Self { jobs })
     }
 
-    /// Runs `work` in the next transaction and returns when that is committed. If `work` fails, nothing it did stays.
-    pub(super) async fn submit<T, E>(
-        &self,
-        durability: Durability,
-        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    /// Carries out `work` within a transaction. What it wrote is undone when it fails. Once queued it is carried out
+    /// even when the caller goes away.
+    pub(super) async fn run<T, E, F>(&self, durability: Durability, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
+        E: From<StoreError> + From<rusqlite::Error> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
-        let (reply, outcome) = oneshot::channel();
-        let work = move |connection: Result<&Connection, StoreError>| {
-            let result = connection.map_err(E::from).and_then(work);
-            Done {
-                keep: result.is_ok(),
-                answer: Box::new(move |failure| {
-                    let answer = match failure {
-                        Some(failure) if result.is_ok() => Err(E::from(failure)),
-                        _ => result,
-                    };
-                    // The caller may have given up; what was committed stands all the same.
-                    let _ = reply.send(answer);
-                }),
-            }
-        };
-        let job = Job {
+        let (reply, answer) = oneshot::channel();
+        let task = Task {
             durability,
-            work: Box::new(work),
+            work: Some(work),
+            outcome: None,
+            reply,
         };
-        self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
-        outcome.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
-    }
-}
-
-fn write_all(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
-    let mut flushing = true;
-    while let Some(first) = queue.blocking_recv() {
-        let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Ok(job) = queue.try_recv()
-        {
-            batch.push(job);
+        self.jobs.send(Box::new(task)).await.map_err(|_| StoreError::Closed)?;
+        match answer.await {
+            Ok(outcome) => outcome,
+            Err(gone) => Err(StoreError::Unknown(Box::new(gone)).into()),
         }
-        let flush = batch.iter().any(|job| job.durability == Durability::Flushed);
-        if flush != flushing && set_flushing(connection, flush) {
-            flushing = flush;
+    }
+}
+
+trait Job: Send {
+    fn durability(&self) -> Durability;
+    fn run(&mut self, connection: &Connection);
+    /// Tells the caller, once it is known how the transaction ended.
+    fn answer(self: Box<Self>, end: &Result<(), Failure>);
+}
+
+struct Task<F, T, E> {
+    durability: Durability,
+    work: Option<F>,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for Task<F, T, E>
+where
+    T: Send,
+    E: From<StoreError> + From<rusqlite::Error> + Send,
+    F: FnOnce(&Connection) -> Result<T, E> + Send,
+{
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn run(&mut self, connection: &Connection) {
+        self.outcome = self.work.take().map(|work| in_savepoint(connection, work));
+    }
+
+    fn answer(self: Box<Self>, end: &Result<(), Failure>) {
+        let answer = match (end, self.outcome) {
+            // Even a refusal is void: it may have been decided by what another job of the transaction wrote.
+            (Err(failure), _) => Err(failure.to_error().into()),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreError::Closed.into()),
+        };
+        // A caller that went away does not want to know.
+        let _ = self.reply.send(answer);
+    }
+}
+
+fn work_off(connection: &Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    let mut batch = Vec::new();
+    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        while !batch.is_empty() {
+            let (done, end) = one_transaction(connection, &mut batch);
+            for job in batch.drain(..done) {
+                job.answer(&end);
+            }
         }
-        write_batch(connection, batch);
     }
 }
 
-/// In WAL mode a commit is flushed under `FULL` and not under `NORMAL`. False where it could not be set.
-fn set_flushing(connection: &Connection, flush: bool) -> bool {
-    let mode = if flush { "FULL" } else { "NORMAL" };
-    let set = connection.pragma_update(None, "synchronous", mode);
-    if let Err(cause) = &set {
-        error!(%cause, mode, "the store's durability could not be set");
+/// Returns how many jobs from the front were in it, at least one, and how it ended.
+fn one_transaction(connection: &Connection, batch: &mut [Box<dyn Job>]) -> (usize, Result<(), Failure>) {
+    let durability = batch.iter().map(|job| job.durability()).max();
+    if let Err(e) = begin(connection, durability.unwrap_or(Durability::Full)) {
+        return (batch.len(), Err(Failure::before_commit(e)));
     }
-    set.is_ok()
+    for (i, job) in batch.iter_mut().enumerate() {
+        job.run(connection);
+        // SQLite itself rolls everything back after some errors, a full disk for one.
+        if connection.is_autocommit() {
+            return (i + 1, Err(Failure::before_commit(rolled_back())));
+        }
+    }
+    let end = statement(connection, "COMMIT").map_err(Failure::at_commit);
+    if !connection.is_autocommit() {
+        // Should this fail, the next BEGIN fails and says so.
+        let _ = statement(connection, "ROLLBACK");
+    }
+    (batch.len(), end)
 }
 
-fn write_batch(connection: &Connection, batch: Vec<Job>) {
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-        return refuse(batch, error);
-    }
-    let mut done: Vec<Done> = batch.into_iter().map(|job| run(connection, job)).collect();
-    let failure = commit(connection).err();
-    for done in done.drain(..) {
-        (done.answer)(failure.as_ref().map(CommitFailure::to_store_error));
-    }
-}
-
-fn run(connection: &Connection, job: Job) -> Done {
-    let savepoint = connection.execute_batch("SAVEPOINT job");
-    let done = (job.work)(Ok(connection));
-    let end = match (&savepoint, done.keep) {
-        (Err(_), _) => return done,
-        (Ok(()), true) => "RELEASE job",
-        (Ok(()), false) => "ROLLBACK TO job; RELEASE job",
+fn begin(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    // In WAL mode NORMAL leaves the sync to whoever comes next: a FULL commit, or a checkpoint.
+    let synchronous = match durability {
+        Durability::Full => "PRAGMA synchronous = FULL",
+        Durability::Relaxed => "PRAGMA synchronous = NORMAL",
     };
-    if let Err(cause) = connection.execute_batch(end) {
-        // The transaction is gone then, and its commit fails for everybody in it.
-        error!(%cause, "a write could not be ended");
+    statement(connection, synchronous)?;
+    statement(connection, "BEGIN IMMEDIATE")
+}
+
+fn rolled_back() -> rusqlite::Error {
+    let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
+    rusqlite::Error::SqliteFailure(error, None)
+}
+
+fn in_savepoint<T, E: From<rusqlite::Error>>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    statement(connection, "SAVEPOINT job")?;
+    let outcome = work(connection);
+    if connection.is_autocommit() {
+        return outcome;
     }
-    done
-}
-
-struct CommitFailure {
-    text: String,
-    /// A failed flush leaves open what is on disk.
-    may_have_happened: bool,
-}
-
-fn commit(connection: &Connection) -> Result<(), CommitFailure> {
-    let Err(cause) = connection.execute_batch("COMMIT") else {
-        return Ok(());
-    };
-    let may_have_happened = cause.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
-    if !connection.is_autocommit()
-        && let Err(cause) = connection.execute_batch("ROLLBACK")
-    {
-        error!(%cause, "a failed transaction could not be rolled back");
+    if outcome.is_err() {
+        statement(connection, "ROLLBACK TO job")?;
     }
-    Err(CommitFailure {
-        text: cause.to_string(),
-        may_have_happened,
-    })
+    statement(connection, "RELEASE job")?;
+    outcome
 }
 
-impl CommitFailure {
-    fn to_store_error(&self) -> StoreError {
-        let cause = self.text.clone().into();
-        if self.may_have_happened { StoreError::Unknown(cause) } else { StoreError::Unavailable(cause) }
+fn statement(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn counting() -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("CREATE TABLE numbers (number INTEGER UNIQUE)")
+            .unwrap();
+        Writer::start(connection).unwrap()
     }
-}
 
-/// The transaction could not begin: nothing of the batch happened.
-fn refuse(batch: Vec<Job>, error: rusqlite::Error) {
-    let text = error.to_string();
-    let mut cause = Some(broken_or_unavailable(error));
-    for job in batch {
-        let cause = cause.take().unwrap_or_else(|| StoreError::Unavailable(text.clone().into()));
-        ((job.work)(Err(cause)).answer)(None);
+    fn insert(connection: &Connection, number: i64) -> Result<(), StoreError> {
+        connection.execute("INSERT INTO numbers VALUES (?1)", [number])?;
+        Ok(())
+    }
+
+    async fn count(writer: &Writer) -> i64 {
+        let work = |connection: &Connection| -> Result<i64, StoreError> {
+            Ok(connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0))?)
+        };
+        writer.run(Durability::Full, work).await.unwrap()
+    }
+
+    fn refused(connection: &Connection, number: i64) -> Result<(), StoreError> {
+        insert(connection, number)?;
+        Err(StoreError::Broken("refused".to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_leaves_no_trace_and_others_stay() {
+        let writer = counting();
+        let (first, second, third) = tokio::join!(
+            writer.run(Durability::Full, |c| insert(c, 1)),
+            writer.run(Durability::Full, |c| refused(c, 2)),
+            writer.run(Durability::Relaxed, |c| insert(c, 3)),
+        );
+        assert!(first.is_ok() && third.is_ok());
+        assert!(matches!(second, Err(StoreError::Broken(_))));
+        assert_eq!(count(&writer).await, 2);
+    }
+
+    /// What SQLite does by itself when the disk is full.
+    fn roll_everything_back(connection: &Connection) -> Result<(), StoreError> {
+        connection.execute_batch("ROLLBACK")?;
+        let full = ffi::Error::new(ffi::SQLITE_FULL);
+        Err(rusqlite::Error::SqliteFailure(full, None).into())
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_rolled_back_fails_all_before_and_none_behind() {
+        let writer = counting();
+        let (block, blocked) = std::sync::mpsc::channel::<()>();
+        let gate = writer.run(Durability::Full, move |_| {
+            let _ = blocked.recv();
+            Ok::<(), StoreError>(())
+        });
+        let rest = async {
+            tokio::join!(
+                writer.run(Durability::Full, |c| insert(c, 1)),
+                writer.run(Durability::Full, roll_everything_back),
+                writer.run(Durability::Full, |c| insert(c, 2)),
+                async { drop(block) },
+            )
+        };
+        let (_, (before, failed, behind, ())) = tokio::join!(gate, rest);
+        assert!(matches!(before, Err(StoreError::Unavailable(_))), "{before:?}");
+        assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+        assert!(behind.is_ok(), "{behind:?}");
+        assert_eq!(count(&writer).await, 1);
     }
 }

@@ -1,0 +1,212 @@
+//! Whatever the broker does, an envelope is applied once and in order, or parked with its reason.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chassis::consumer::parking::Reason;
+use contracts::StreamId;
+use msgqueue::Message;
+use testkit::eventually;
+
+use crate::support::{GROUP, Parts, Witness, bookings, with_attribute};
+
+const A: &str = "inventory/a";
+const B: &str = "inventory/b";
+
+async fn applied(witness: &Witness, stream: &str, versions: &[u64]) {
+    eventually(&format!("{stream} is at {versions:?}"), || async {
+        (witness.versions(stream) == versions).then_some(())
+    })
+    .await;
+}
+
+/// Everything emitted so far has been consumed once this stream of one has.
+async fn all_consumed(parts: &Parts, witness: &Witness, mark: &str) {
+    parts.emit(&bookings(mark, 1)).await;
+    applied(witness, mark, &[1]).await;
+}
+
+#[tokio::test]
+async fn an_envelope_delivered_twice_is_applied_once() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let envelopes = bookings(A, 3);
+    for _ in 0..3 {
+        parts.emit(&envelopes).await;
+    }
+    all_consumed(&parts, &witness, "inventory/mark").await;
+    assert_eq!(witness.versions(A), [1, 2, 3]);
+    assert_eq!(parts.counted(&outcome("repeat")), 6);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn an_envelope_delivered_late_is_skipped_even_after_a_restart() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let envelopes = bookings(A, 5);
+    parts.emit(&envelopes).await;
+    applied(&witness, A, &[1, 2, 3, 4, 5]).await;
+    consumer.stop().await;
+
+    parts.emit(&envelopes[1..3]).await;
+    let consumer = parts.consume(&witness).await;
+    all_consumed(&parts, &witness, "inventory/mark").await;
+    assert_eq!(witness.versions(A), [1, 2, 3, 4, 5]);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn a_gap_parks_its_stream_while_others_go_on_and_filling_it_heals() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let envelopes = bookings(A, 4);
+    parts.emit(&envelopes[..1]).await;
+    parts.emit(&envelopes[2..]).await;
+    all_consumed(&parts, &witness, B).await;
+    assert_eq!(witness.versions(A), [1]);
+    let parked = parts.parked().await;
+    assert_eq!(parked.iter().map(|p| (p.version, p.reason)).collect::<Vec<_>>(), [(3, Reason::Gap), (4, Reason::Gap)]);
+    assert_eq!(parts.counted(&parked_total("gap")), 2);
+
+    parts.emit(&envelopes[1..2]).await;
+    applied(&witness, A, &[1, 2, 3, 4]).await;
+    eventually("nothing is parked", || async { parts.parked().await.is_empty().then_some(()) }).await;
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn envelopes_out_of_order_in_one_batch_are_applied_in_order() {
+    let parts = Parts::open().await;
+    let mut envelopes = bookings(A, 50);
+    envelopes.reverse();
+    parts.emit(&envelopes).await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let all: Vec<u64> = (1..=50).collect();
+    applied(&witness, A, &all).await;
+    eventually("nothing is parked", || async { parts.parked().await.is_empty().then_some(()) }).await;
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn an_undecodable_message_between_good_ones_holds_up_its_stream_only() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let envelopes = bookings(A, 3);
+    let mut broken = Message::from_envelope(&envelopes[1]);
+    broken.body = b"{not json".to_vec();
+    let nonsense = Message { key: "?".to_owned(), attributes: Default::default(), body: b"hello".to_vec() };
+    parts.emit(&envelopes[..1]).await;
+    parts.log.emit_raw(&[nonsense, broken]).await.unwrap();
+    parts.emit(&envelopes[2..]).await;
+    all_consumed(&parts, &witness, B).await;
+    assert_eq!(witness.versions(A), [1]);
+    let mut reasons: Vec<(u64, Reason)> = parts.parked().await.iter().map(|p| (p.version, p.reason)).collect();
+    reasons.sort_by_key(|(version, _)| *version);
+    assert_eq!(reasons, [(0, Reason::Undecodable), (2, Reason::Undecodable), (3, Reason::Gap)]);
+    assert_eq!(parts.counted(&parked_total("undecodable")), 2);
+
+    // The same version in good shape fills the gap.
+    parts.emit(&envelopes[1..2]).await;
+    applied(&witness, A, &[1, 2, 3]).await;
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn a_payload_that_breaks_its_format_is_parked() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let mut message = Message::from_envelope(&bookings(A, 1)[0]);
+    message.body = br#"{"seats": "many"}"#.to_vec();
+    parts.log.emit_raw(&[message]).await.unwrap();
+    all_consumed(&parts, &witness, B).await;
+    assert_eq!(parts.parked().await[0].reason, Reason::Undecodable);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_parked_and_survives_a_restart() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let envelopes = bookings(A, 3);
+    parts.emit(&envelopes[..1]).await;
+    parts.log.emit_raw(&[with_attribute(&envelopes[1], "schemaversion", "99")]).await.unwrap();
+    parts.emit(&envelopes[2..]).await;
+    all_consumed(&parts, &witness, B).await;
+    consumer.stop().await;
+
+    let consumer = parts.consume(&witness).await;
+    all_consumed(&parts, &witness, "inventory/mark").await;
+    let parked: Vec<(u64, Reason)> = parts.parked().await.iter().map(|p| (p.version, p.reason)).collect();
+    assert_eq!(parked, [(2, Reason::NewerSchema), (3, Reason::Gap)]);
+    assert_eq!(witness.versions(A), [1]);
+    assert_eq!(parts.counted(&parked_total("newer_schema")), 1);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_only_advances_progress() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let envelopes = bookings(A, 3);
+    parts.emit(&envelopes[..1]).await;
+    parts.log.emit_raw(&[with_attribute(&envelopes[1], "type", "seat.polished")]).await.unwrap();
+    parts.emit(&envelopes[2..]).await;
+    applied(&witness, A, &[1, 3]).await;
+    assert!(parts.parked().await.is_empty());
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn another_envelope_of_an_applied_version_is_an_alarm() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    parts.emit(&bookings(A, 1)).await;
+    parts.emit(&bookings(A, 1)).await;
+    all_consumed(&parts, &witness, B).await;
+    assert_eq!(witness.versions(A), [1]);
+    assert_eq!(parts.counted(&outcome("impostor")), 1);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn a_failing_handler_is_tried_again_until_it_works() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    *witness.failures.lock().unwrap() = 3;
+    let consumer = parts.consume(&witness).await;
+    parts.emit(&bookings(A, 2)).await;
+    applied(&witness, A, &[1, 2]).await;
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn progress_tells_waiting_readers() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let progress = parts.progress().await;
+    let stream = StreamId::parse(A).unwrap();
+    assert!(!progress.wait_for(&stream, 1, Duration::ZERO).await.unwrap());
+    let waiting = tokio::spawn(async move { progress.wait_for(&stream, 2, Duration::from_secs(30)).await.unwrap() });
+    parts.emit(&bookings(A, 2)).await;
+    assert!(waiting.await.unwrap());
+    consumer.stop().await;
+}
+
+fn outcome(outcome: &str) -> String {
+    format!("myevents_consumer_envelopes_total{{group=\"{GROUP}\",outcome=\"{outcome}\"}}")
+}
+
+fn parked_total(reason: &str) -> String {
+    format!("myevents_parked_total{{group=\"{GROUP}\",reason=\"{reason}\"}}")
+}

@@ -1,0 +1,161 @@
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chassis::Recorded;
+use chassis::clock::SystemClock;
+use chassis::consumer::parking::{Parked, Parking};
+use chassis::consumer::{Consumer, Handler, HandlerError, Progress};
+use chassis::health::Health;
+use chassis::metrics::Metrics;
+use contracts::{Actor, CommitBounds, DomainEvent, Envelope, EventBooked, Hash, StreamId, Unsealed};
+use msgqueue::Message;
+use msgqueue::embedded::Log;
+use persistence::{Stores, Write};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) const GROUP: &str = "test.views.1";
+
+/// A store and a log in a folder that goes with them.
+pub(crate) struct Parts {
+    pub(crate) stores: Stores,
+    pub(crate) log: Log,
+    pub(crate) metrics: Metrics,
+    _folder: TempDir,
+}
+
+impl Parts {
+    pub(crate) async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = format!("sqlite:{}", folder.path().join("store").display());
+        Self {
+            stores: persistence::open(&store).await.unwrap(),
+            log: Log::open(&folder.path().join("broker")).await.unwrap(),
+            metrics: Metrics::new().unwrap(),
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn emit(&self, envelopes: &[Envelope]) {
+        self.log.broker().emitter.emit(envelopes).await.unwrap();
+    }
+
+    pub(crate) async fn parked(&self) -> Vec<Parked> {
+        let parking = Parking::open(Arc::clone(&self.stores.documents)).await.unwrap();
+        parking.list(Some(GROUP)).await.unwrap()
+    }
+
+    pub(crate) async fn progress(&self) -> Progress {
+        Progress::open(Arc::clone(&self.stores.documents), "g1_progress".to_owned()).await.unwrap()
+    }
+
+    /// Starts a consumer whose handler notes what it applies in `witness`.
+    pub(crate) async fn consume(&self, witness: &Arc<Witness>) -> Running {
+        let stop = CancellationToken::new();
+        let consumer = Consumer {
+            group: GROUP.to_owned(),
+            listener: self.log.broker().listener,
+            documents: Arc::clone(&self.stores.documents),
+            progress: self.progress().await,
+            parking: Parking::open(Arc::clone(&self.stores.documents)).await.unwrap(),
+            handler: Arc::clone(witness) as Arc<dyn Handler>,
+            clock: Arc::new(SystemClock),
+            metrics: self.metrics.consumer.clone(),
+            health: Health::default().part("views"),
+        };
+        Running { task: tokio::spawn(consumer.run(stop.clone())), stop }
+    }
+
+    /// A counter of the consumer's, as Prometheus would see it.
+    pub(crate) fn counted(&self, series: &str) -> u64 {
+        let text = String::from_utf8(self.metrics.render()).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        line.unwrap_or(0)
+    }
+}
+
+pub(crate) struct Running {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Running {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+/// A handler that notes what it was given, and fails as often as it is told to.
+#[derive(Default)]
+pub(crate) struct Witness {
+    applied: Mutex<Vec<(String, u64)>>,
+    pub(crate) failures: Mutex<u32>,
+}
+
+impl Witness {
+    /// The versions applied of a stream, in order.
+    pub(crate) fn versions(&self, stream: &str) -> Vec<u64> {
+        let applied = self.applied.lock().unwrap();
+        applied.iter().filter(|(of, _)| of == stream).map(|(_, version)| *version).collect()
+    }
+}
+
+#[async_trait]
+impl Handler for Witness {
+    async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError> {
+        {
+            let mut failures = self.failures.lock().unwrap();
+            if *failures > 0 {
+                *failures -= 1;
+                return Err(HandlerError::NotYet("told to fail".to_owned()));
+            }
+        }
+        let mut applied = self.applied.lock().unwrap();
+        applied.extend(batch.iter().map(|r| (r.envelope.stream.to_string(), r.envelope.version)));
+        Ok(Vec::new())
+    }
+}
+
+/// A stream of so many bookings, each in a commit of its own.
+pub(crate) fn bookings(stream: &str, count: u64) -> Vec<Envelope> {
+    let mut previous = Hash::GENESIS;
+    (1..=count)
+        .map(|version| {
+            let envelope = unsealed(stream, version).seal(&previous, None);
+            previous = envelope.hash;
+            envelope
+        })
+        .collect()
+}
+
+fn unsealed(stream: &str, version: u64) -> Unsealed {
+    let event = DomainEvent::EventBooked(EventBooked {
+        booking_id: format!("b{version}"),
+        event_id: "e".to_owned(),
+        event_name: None,
+        user_id: "u".to_owned(),
+        seats: 1,
+    });
+    Unsealed {
+        id: Uuid::now_v7(),
+        name: event.name(),
+        stream: StreamId::parse(stream).unwrap(),
+        version,
+        commit: CommitBounds { first: version, last: version },
+        schema_version: 1,
+        time: "2026-11-21T00:00:00Z".parse().unwrap(),
+        actor: Actor::system(),
+        idempotency: None,
+        payload: event.payload(),
+    }
+}
+
+/// The envelope's message with one attribute changed.
+pub(crate) fn with_attribute(envelope: &Envelope, name: &str, value: &str) -> Message {
+    let mut message = Message::from_envelope(envelope);
+    message.attributes.insert(name.to_owned(), value.to_owned());
+    message
+}

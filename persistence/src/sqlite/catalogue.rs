@@ -1,0 +1,169 @@
+//! Which collections there are, what their indexes are, and the tables that hold them.
+//!
+//! Tables are named by numbers that are never used twice: names that differ only in case stay apart, and a collection
+//! that is dropped and declared again cannot be taken for the old one. The catalogue is read in each transaction, never
+//! kept in memory, because other processes declare and drop too.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{Collection, Index, StoreError};
+
+const MAX_NAME_BYTES: usize = 64;
+
+/// A declared collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    number: i64,
+}
+
+/// A declared index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredIndex {
+    number: i64,
+    pub(super) fields: Vec<String>,
+}
+
+impl Entry {
+    pub(super) fn documents(self) -> String {
+        format!("documents_{}", self.number)
+    }
+
+    pub(super) fn words(self) -> String {
+        format!("words_{}", self.number)
+    }
+
+    /// The index of `words` by id.
+    pub(super) fn words_by_id(self) -> String {
+        format!("words_{}_by_id", self.number)
+    }
+}
+
+impl StoredIndex {
+    pub(super) fn name(&self) -> String {
+        format!("documents_by_{}", self.number)
+    }
+
+    /// The fields as SQL. An index is only used for expressions that are its own to the letter.
+    pub(super) fn expressions(&self) -> Vec<String> {
+        let expression = |field: &String| format!("json_extract(body, '$.\"{field}\"')");
+        self.fields.iter().map(expression).collect()
+    }
+}
+
+pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE collections (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
+         CREATE TABLE indexes (
+             number INTEGER PRIMARY KEY AUTOINCREMENT,
+             collection INTEGER NOT NULL,
+             name TEXT NOT NULL,
+             fields TEXT NOT NULL,
+             UNIQUE (collection, name)
+         );",
+    )
+}
+
+/// Fails with [`StoreError::Broken`] where no such collection is declared.
+pub(super) fn entry(connection: &Connection, name: &str) -> Result<Entry, StoreError> {
+    let found = find_entry(connection, name)?;
+    found.ok_or_else(|| StoreError::Broken(format!("collection `{name}` is not declared")))
+}
+
+fn find_entry(connection: &Connection, name: &str) -> rusqlite::Result<Option<Entry>> {
+    let mut statement = connection.prepare_cached("SELECT number FROM collections WHERE name = ?1")?;
+    statement
+        .query_row([name], |row| Ok(Entry { number: row.get(0)? }))
+        .optional()
+}
+
+/// Fails with [`StoreError::Broken`] where the collection has no such index.
+pub(super) fn index(connection: &Connection, entry: Entry, name: &str) -> Result<StoredIndex, StoreError> {
+    let found = find_index(connection, entry, name)?;
+    found.ok_or_else(|| StoreError::Broken(format!("index `{name}` is not declared")))
+}
+
+fn find_index(connection: &Connection, entry: Entry, name: &str) -> rusqlite::Result<Option<StoredIndex>> {
+    let sql = "SELECT number, fields FROM indexes WHERE collection = ?1 AND name = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let index = statement.query_row(params![entry.number, name], |row| {
+        Ok(StoredIndex {
+            number: row.get(0)?,
+            fields: row.get::<_, String>(1)?.split(',').map(str::to_owned).collect(),
+        })
+    });
+    index.optional()
+}
+
+/// Refuses what could not stand in SQL as it is.
+pub(super) fn check_names(collection: &Collection) -> Result<(), StoreError> {
+    check_name(&collection.name)?;
+    for index in collection.indexes {
+        check_name(index.name)?;
+        index.fields.iter().try_for_each(|field| check_name(field))?;
+        if index.fields.is_empty() {
+            return Err(StoreError::Broken(format!("index `{}` has no fields", index.name)));
+        }
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), StoreError> {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if plain && (1..=MAX_NAME_BYTES).contains(&name.len()) {
+        return Ok(());
+    }
+    let rule = format!("`{name}` is no name: 1 to {MAX_NAME_BYTES} letters, digits and `_`");
+    Err(StoreError::Broken(rule))
+}
+
+/// Names have been checked.
+pub(super) fn declare(connection: &Connection, collection: &Collection) -> Result<(), StoreError> {
+    let entry = match find_entry(connection, &collection.name)? {
+        Some(entry) => entry,
+        None => create_collection(connection, &collection.name)?,
+    };
+    for index in collection.indexes {
+        declare_index(connection, entry, index)?;
+    }
+    Ok(())
+}
+
+fn create_collection(connection: &Connection, name: &str) -> Result<Entry, StoreError> {
+    connection.execute("INSERT INTO collections (name) VALUES (?1)", [name])?;
+    let entry = entry(connection, name)?;
+    let (documents, words, words_by_id) = (entry.documents(), entry.words(), entry.words_by_id());
+    connection.execute_batch(&format!(
+        "CREATE TABLE {documents} (id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL);
+         CREATE TABLE {words} (word TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (word, id)) WITHOUT ROWID;
+         CREATE INDEX {words_by_id} ON {words} (id, word);"
+    ))?;
+    Ok(entry)
+}
+
+/// An index whose fields are others by now is made anew.
+fn declare_index(connection: &Connection, entry: Entry, declared: &Index) -> Result<(), StoreError> {
+    if let Some(found) = find_index(connection, entry, declared.name)? {
+        if found.fields == declared.fields {
+            return Ok(());
+        }
+        connection.execute_batch(&format!("DROP INDEX {}", found.name()))?;
+        connection.execute("DELETE FROM indexes WHERE number = ?1", [found.number])?;
+    }
+    let sql = "INSERT INTO indexes (collection, name, fields) VALUES (?1, ?2, ?3)";
+    connection.execute(sql, params![entry.number, declared.name, declared.fields.join(",")])?;
+    let made = index(connection, entry, declared.name)?;
+    let (name, documents, expressions) = (made.name(), entry.documents(), made.expressions().join(", "));
+    connection.execute_batch(&format!("CREATE INDEX {name} ON {documents} ({expressions}, id)"))?;
+    Ok(())
+}
+
+pub(super) fn drop_collection(connection: &Connection, name: &str) -> Result<(), StoreError> {
+    let Some(entry) = find_entry(connection, name)? else {
+        return Ok(());
+    };
+    let (documents, words) = (entry.documents(), entry.words());
+    connection.execute_batch(&format!("DROP TABLE {documents}; DROP TABLE {words};"))?;
+    connection.execute("DELETE FROM indexes WHERE collection = ?1", [entry.number])?;
+    connection.execute("DELETE FROM collections WHERE number = ?1", [entry.number])?;
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! One SQLite file: how it is opened, the version of its format, its writer and its readers.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::readers::Readers;
+use super::writer::Writer;
+use crate::StoreError;
+
+/// Raised when the tables change in a way that older builds cannot read.
+const FORMAT: i64 = 1;
+
+/// How long another process's lock is waited for. SQLite's own waiting sleeps up to 100 ms between two looks, which
+/// starves one of two busy processes; this one looks every millisecond.
+const LOCK_POLL: Duration = Duration::from_millis(1);
+const LOCK_POLLS: i32 = 5_000;
+
+const STATEMENTS_KEPT: usize = 128;
+
+pub(super) struct Database {
+    pub(super) writer: Writer,
+    pub(super) readers: Readers,
+}
+
+impl Database {
+    /// Opens the file at `path`; a new one gets its tables from `create`.
+    pub(super) fn open(path: &Path, create: fn(&Connection) -> rusqlite::Result<()>) -> Result<Self, StoreError> {
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        // Before anything is changed in a file of a newer version.
+        let has_tables = has_tables(&connection, path)?;
+        use_write_ahead_log(&connection, path)?;
+        if !has_tables {
+            make_tables(&mut connection, path, create)?;
+        }
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Readers::new(path),
+        })
+    }
+}
+
+/// A connection for one thread at a time.
+pub(super) fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(wait_for_lock))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Where a plain sync leaves data in the disk's cache (macOS), these do not; elsewhere they mean nothing.
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+/// A limit as SQLite counts.
+pub(super) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn wait_for_lock(polls: i32) -> bool {
+    sleep(LOCK_POLL);
+    polls < LOCK_POLLS
+}
+
+/// SQLite does not wait for locks while it changes to WAL mode, so two processes that make the file at once need
+/// a loop here.
+fn use_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let mut polls = 0;
+    loop {
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match mode {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => return Err(StoreError::Broken(format!("{} stays in mode {mode}", path.display()))),
+            Err(e) if is_locked(&e) && wait_for_lock(polls) => polls += 1,
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+fn is_locked(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn make_tables(
+    connection: &mut Connection,
+    path: &Path,
+    create: fn(&Connection) -> rusqlite::Result<()>,
+) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    if has_tables(&transaction, path)? {
+        return Ok(());
+    }
+    create(&transaction)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    Ok(transaction.commit()?)
+}
+
+fn has_tables(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > FORMAT {
+        return Err(StoreError::Broken(format!(
+            "{} was written by a newer version",
+            path.display()
+        )));
+    }
+    Ok(found == FORMAT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_a_newer_version_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new.sqlite");
+        Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", FORMAT + 1)
+            .unwrap();
+        let error = Database::open(&path, |_| Ok(())).err().unwrap();
+        assert!(error.to_string().contains("was written by a newer version"), "{error}");
+        let mode: String = Connection::open(&path)
+            .unwrap()
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap();
+        assert_eq!(mode, "delete");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.sqlite");
+        std::fs::write(
+            &path,
+            "certainly not a database, and longer than its header would be. ".repeat(4),
+        )
+        .unwrap();
+        let error = Database::open(&path, |_| Ok(())).err().unwrap();
+        assert!(matches!(error, StoreError::Broken(_)), "{error:?}");
+    }
+}
