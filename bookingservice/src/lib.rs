@@ -58,14 +58,12 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
         sales: sales.clone(),
     };
     let policies = service.start_policies(vec![Arc::new(follow)]).await?;
-    let documents = Arc::clone(&service.stores.documents);
     let api = BookingApi {
         inventories,
         registrations,
-        users: Users::open(Arc::clone(&documents)).await?,
+        users: Users::open(Arc::clone(&service.stores.documents)).await?,
         views,
         policies,
-        documents,
         sales,
         clock: Arc::clone(&service.clock),
     };

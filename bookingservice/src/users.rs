@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chassis::http::paging::PageRequest;
 use persistence::{Collection, Document, DocumentStore, Expect, Index, Page, PutError, Query, StoreError, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -71,29 +72,20 @@ impl Users {
 
     pub(crate) async fn get(&self, id: &str) -> Result<Option<Person>, StoreError> {
         let found = self.documents.get(COLLECTION, &[id]).await?;
-        found.into_iter().next().flatten().map(read).transpose()
+        found.into_iter().next().flatten().map(Document::read).transpose()
     }
 
     /// A page of users with these names, in any letter case, by last name.
-    pub(crate) async fn find(&self, names: &NameFilter, query: Query) -> Result<Page, StoreError> {
-        self.documents.find(COLLECTION, query_for(names, query)).await
+    pub(crate) async fn find(&self, names: &NameFilter, page: PageRequest) -> Result<Page, StoreError> {
+        let key = |name: &String| json!(name.to_lowercase());
+        let (index, equals) = match (&names.first, &names.last) {
+            (Some(first), None) => (BY_FIRST, vec![key(first)]),
+            (first, last) => (BY_LAST, last.iter().chain(first).map(key).collect()),
+        };
+        let query = Query {
+            equals,
+            ..page.query(index)
+        };
+        self.documents.find(COLLECTION, query).await
     }
-}
-
-/// The query of the page, made for the index that serves the names.
-fn query_for(names: &NameFilter, page: Query) -> Query {
-    let key = |name: &String| json!(name.to_lowercase());
-    let (index, equals) = match (&names.first, &names.last) {
-        (Some(first), None) => (BY_FIRST, vec![key(first)]),
-        (first, last) => (BY_LAST, last.iter().chain(first).map(key).collect()),
-    };
-    Query { index, equals, ..page }
-}
-
-pub(crate) fn page_query(limit: usize) -> Query {
-    Query::all(BY_LAST, limit)
-}
-
-pub(crate) fn read(document: Document) -> Result<Person, StoreError> {
-    serde_json::from_value(document.body).map_err(|cause| StoreError::Broken(cause.to_string()))
 }

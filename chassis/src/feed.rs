@@ -3,17 +3,15 @@
 //! It is a view like any other, so every replica can read it from any version on: history, the state at a time, live
 //! streams and their resumption all come from here.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use contracts::StreamId;
 use jiff::Timestamp;
-use persistence::{Bound, Cursor, DocumentStore, Index, Query, StoreError};
+use persistence::{Bound, Cursor, Index, Query, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::recorded::Recorded;
-use crate::views::{Generation, UnitOfWork, View};
+use crate::views::{LiveViews, UnitOfWork, View};
 
 const COLLECTION: &str = "feed";
 const BY_STREAM: &str = "by_stream";
@@ -43,8 +41,7 @@ pub struct FeedView {
 /// Reads the feed of one generation.
 #[derive(Clone)]
 pub struct Feed {
-    documents: Arc<dyn DocumentStore>,
-    collection: String,
+    views: LiveViews,
 }
 
 #[async_trait]
@@ -78,11 +75,8 @@ impl View for FeedView {
 }
 
 impl Feed {
-    pub fn new(documents: Arc<dyn DocumentStore>, generation: &Generation) -> Self {
-        Self {
-            documents,
-            collection: generation.collection(COLLECTION),
-        }
+    pub fn new(views: LiveViews) -> Self {
+        Self { views }
     }
 
     /// Entries of `stream` behind the version `after`, in order, at most `limit`; and where to go on, if there are more.
@@ -98,10 +92,7 @@ impl Feed {
             value: json!(after),
             inclusive: false,
         });
-        let page = self.documents.find(&self.collection, query).await?;
-        let read = |body| serde_json::from_value(body).map_err(|cause| StoreError::Broken(cause.to_string()));
-        let entries: Result<Vec<Entry>, StoreError> =
-            page.documents.into_iter().map(|document| read(document.body)).collect();
-        Ok((entries?, page.next))
+        let (found, next) = self.views.find(COLLECTION, query).await?;
+        Ok((found.into_iter().map(|(_, entry)| entry).collect(), next))
     }
 }

@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::policies::{Policies, Policy};
 use crate::relay::Relay;
 use crate::tls::{self, CertificateFiles, TlsError};
-use crate::views::{Generation, Generations, View, Views};
+use crate::views::{Generations, LiveViews, View, Views};
 
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -68,13 +68,6 @@ pub struct Service {
     servers: Vec<Server>,
     /// Held as long as the service lives.
     _lock: File,
-}
-
-/// The live views: where they are and how far they are.
-#[derive(Clone)]
-pub struct LiveViews {
-    pub generation: Generation,
-    pub progress: Progress,
 }
 
 impl Service {
@@ -138,10 +131,14 @@ impl Service {
         let generation = Generations::open(Arc::clone(&documents)).await?.live().await?;
         let progress = Progress::open(Arc::clone(&documents), generation.collection("progress")).await?;
         let search = Arc::clone(&self.stores.search);
-        let handler = Views::open(views, generation.clone(), documents, search).await?;
+        let handler = Views::open(views, generation.clone(), Arc::clone(&documents), search).await?;
         let group = generation.group(self.settings.service);
         self.consume("views", group, progress.clone(), Arc::new(handler)).await?;
-        Ok(LiveViews { generation, progress })
+        Ok(LiveViews {
+            generation,
+            progress,
+            documents,
+        })
     }
 
     /// Begins to react by `policies`. Returns how far they are.

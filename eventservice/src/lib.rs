@@ -43,13 +43,12 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     let locations: Desk<Location> = service.desk();
     let views = service.start_views(vec![Arc::new(EventsView), Arc::new(LocationsView)]).await?;
     let documents = Arc::clone(&service.stores.documents);
-    let follow = FollowLocation::open(events.clone(), locations.clone(), Arc::clone(&documents)).await?;
+    let follow = FollowLocation::open(events.clone(), locations.clone(), documents).await?;
     service.start_policies(vec![Arc::new(follow)]).await?;
     let api = EventApi {
         events,
         locations,
         views,
-        documents,
         search: Arc::clone(&service.stores.search),
         clock: Arc::clone(&service.clock),
     };

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::{
-    Actor, CommitBounds, Envelope, EventName, Hash, IdempotencyDigests, StreamId, TraceContext, Unsealed,
-};
+use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, IdempotencyDigests, StreamId, TraceContext, Unsealed};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -123,8 +121,6 @@ impl Message {
     }
 
     fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, MessageError> {
-        self.required(name)?
-            .parse()
-            .map_err(|_| MessageError::Malformed(name))
+        self.required(name)?.parse().map_err(|_| MessageError::Malformed(name))
     }
 }

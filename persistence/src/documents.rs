@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -119,6 +120,17 @@ pub trait DocumentStore: Send + Sync {
 
     /// Forgets the collection with all its documents. Fine where there is none.
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError>;
+}
+
+impl Document {
+    /// The body as the type that the view keeps in this collection.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] where it has another shape.
+    pub fn read<T: DeserializeOwned>(self) -> Result<T, StoreError> {
+        serde_json::from_value(self.body)
+            .map_err(|cause| StoreError::Broken(format!("document `{}` has another shape: {cause}", self.id)))
+    }
 }
 
 impl Query {

@@ -1,12 +1,11 @@
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{DeskError, Outcome, Request};
 use chassis::http::consistency::{self, Token};
 use chassis::http::form::{self, Form};
-use chassis::http::paging::{Page, PageRequest, query_of};
-use chassis::http::{JsonBody, Problem, caller, conditional, freshness};
+use chassis::http::paging::{Page, PageRequest};
+use chassis::http::{JsonBody, Problem, caller, conditional, creation, freshness};
 use contracts::{Actor, DomainEvent, StreamId, StreamKind};
-use persistence::{Document, Query, StoreError};
+use persistence::StoreError;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -97,10 +96,8 @@ fn booked(api: &BookingApi, outcome: &Outcome) -> Result<HttpResponse, Problem> 
     if !outcome.replayed {
         api.sales.booked(&booked, envelope.time);
     }
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/bookings/{}", booked.booking_id)))
-        .insert_header((consistency::HEADER, consistency::token(&[(&outcome.stream, outcome.version)])))
-        .json(BookingReply::booked(booked, envelope.time)))
+    let location = format!("/bookings/{}", booked.booking_id);
+    Ok(creation::created(location, outcome, &BookingReply::booked(booked, envelope.time)))
 }
 
 /// Who books: the user that the body or the header names, else a new guest.
@@ -128,7 +125,7 @@ pub(super) async fn list_of_event(
     api: web::Data<BookingApi>,
     event_id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let page = read_page(&http)?;
+    let page = PageRequest::of(&http)?;
     Token::of(&http)?.wait(&api.views.progress).await?;
     find_inventory(&api, &event_id).await?;
     let viewer = caller::actor_of(&http)?;
@@ -200,13 +197,6 @@ pub(super) async fn cancel(
         .json(reply))
 }
 
-pub(super) fn read_page(http: &HttpRequest) -> Result<PageRequest, Problem> {
-    let mut form = Form::from_query(&query_of(http));
-    let page = PageRequest::read(&mut form);
-    form.finish().map_err(Problem::invalid)?;
-    Ok(page)
-}
-
 /// A page of the bookings of a user, latest first.
 pub(super) async fn bookings_of_user(
     api: &BookingApi,
@@ -223,18 +213,15 @@ async fn bookings_by(
     page: PageRequest,
     viewer: Option<&str>,
 ) -> Result<Page<BookingReply>, Problem> {
-    let mut query = Query::all(index, page.limit);
+    let mut query = page.query(index);
     query.equals = vec![json!(key)];
-    query.after = page.after;
     query.descending = index == BY_USER;
-    let collection = api.views.generation.collection(COLLECTION);
-    let found = api.documents.find(&collection, query).await?;
-    let mut items = Vec::with_capacity(found.documents.len());
-    for document in found.documents {
-        let id = document.id.clone();
-        items.push(reply_of(api, id, read(document)?, viewer).await?);
+    let (found, next) = api.views.find(COLLECTION, query).await?;
+    let mut items = Vec::with_capacity(found.len());
+    for (id, document) in found {
+        items.push(reply_of(api, id, document, viewer).await?);
     }
-    Ok(Page::new(items, found.next.as_ref()))
+    Ok(Page::new(items, next.as_ref()))
 }
 
 async fn reply_of(
@@ -254,12 +241,7 @@ fn inventory_of(event_id: &str) -> Result<StreamId, Problem> {
 }
 
 async fn find_booking(api: &BookingApi, id: &str) -> Result<BookingDocument, Problem> {
-    let collection = api.views.generation.collection(COLLECTION);
-    let load = || async {
-        let found = api.documents.get(&collection, &[id]).await?;
-        found.into_iter().next().flatten().map(read).transpose()
-    };
-    let found = freshness::look_up(id, api.clock.now(), load).await?;
+    let found = freshness::look_up(id, api.clock.now(), || api.views.get(COLLECTION, id)).await?;
     found.ok_or_else(|| Problem::not_found("booking"))
 }
 
@@ -269,14 +251,5 @@ async fn find_inventory(api: &BookingApi, event_id: &str) -> Result<InventoryDoc
 }
 
 async fn load_inventory(api: &BookingApi, event_id: &str) -> Result<Option<InventoryDocument>, StoreError> {
-    let collection = api.views.generation.collection(inventories::COLLECTION);
-    let found = api.documents.get(&collection, &[event_id]).await?;
-    let read = |document: Document| {
-        serde_json::from_value(document.body).map_err(|cause| StoreError::Broken(cause.to_string()))
-    };
-    found.into_iter().next().flatten().map(read).transpose()
-}
-
-fn read(document: Document) -> Result<BookingDocument, StoreError> {
-    serde_json::from_value(document.body).map_err(|cause| StoreError::Broken(cause.to_string()))
+    api.views.get(inventories::COLLECTION, event_id).await
 }

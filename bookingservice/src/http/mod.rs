@@ -13,8 +13,7 @@ use chassis::consumer::Progress;
 use chassis::desk::Desk;
 use chassis::http::routing::resource;
 use chassis::http::server::Routes;
-use chassis::service::LiveViews;
-use persistence::DocumentStore;
+use chassis::views::LiveViews;
 use utoipa::OpenApi;
 
 use crate::domain::inventory::Inventory;
@@ -31,7 +30,6 @@ pub(crate) struct BookingApi {
     pub(crate) views: LiveViews,
     /// How far events have become inventories.
     pub(crate) policies: Progress,
-    pub(crate) documents: Arc<dyn DocumentStore>,
     pub(crate) sales: SalesMetrics,
     pub(crate) clock: Arc<dyn Clock>,
 }

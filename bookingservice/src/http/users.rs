@@ -1,19 +1,18 @@
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::DeskError;
-use chassis::http::consistency::{self, Token};
+use chassis::http::consistency::Token;
 use chassis::http::form::{self, Form};
 use chassis::http::paging::{Page, PageRequest, query_of};
-use chassis::http::{JsonBody, Problem, caller, idempotency};
+use chassis::http::{JsonBody, Problem, caller, creation, idempotency};
 use contracts::{Actor, StreamId, StreamKind};
 use utoipa::ToSchema;
 
 use super::BookingApi;
-use super::bookings::{bookings_of_user, read_page};
+use super::bookings::bookings_of_user;
 use super::replies::{BookingReply, UserReply};
 use crate::domain::guest;
 use crate::domain::user::{Register, UserRejection};
-use crate::users::{self, NameFilter, Person};
+use crate::users::{NameFilter, Person};
 
 /// Bookings inside a user.
 const LATEST: usize = 20;
@@ -71,11 +70,8 @@ pub(super) async fn register(
             // The key was used before and has expired since.
             Err(DeskError::Rejected(UserRejection::AlreadyRegistered)) => attempt += 1,
             outcome => {
-                let version = outcome?.version;
-                return Ok(HttpResponse::Created()
-                    .insert_header((header::LOCATION, format!("/users/{id}")))
-                    .insert_header((consistency::HEADER, consistency::token(&[(&stream, version)])))
-                    .json(UserReply::of(id, person, None)));
+                let location = format!("/users/{id}");
+                return Ok(creation::created(location, &outcome?, &UserReply::of(id, person, None)));
             }
         }
     }
@@ -98,13 +94,11 @@ pub(super) async fn list(http: HttpRequest, api: web::Data<BookingApi>) -> Resul
     };
     let page = PageRequest::read(&mut form);
     form.finish().map_err(Problem::invalid)?;
-    let mut query = users::page_query(page.limit);
-    query.after = page.after;
-    let found = api.users.find(&names, query).await?;
+    let found = api.users.find(&names, page).await?;
     let mut items = Vec::with_capacity(found.documents.len());
     for document in found.documents {
         let id = document.id.clone();
-        items.push(UserReply::of(id, users::read(document)?, None));
+        items.push(UserReply::of(id, document.read()?, None));
     }
     Ok(Page::new(items, found.next.as_ref()).respond(&http))
 }
@@ -141,7 +135,7 @@ pub(super) async fn list_bookings(
     api: web::Data<BookingApi>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let page = read_page(&http)?;
+    let page = PageRequest::of(&http)?;
     Token::of(&http)?.wait(&api.views.progress).await?;
     if !guest::is_guest(&id) && api.users.get(&id).await?.is_none() {
         return Err(Problem::not_found("user"));

@@ -80,7 +80,7 @@ impl Parking {
         loop {
             let page = self.documents.find(COLLECTION, query.clone()).await?;
             for document in page.documents {
-                all.push(read(document)?);
+                all.push(document.read()?);
             }
             match page.next {
                 Some(next) => query.after = Some(next),
@@ -104,14 +104,14 @@ impl Parking {
             inclusive: false,
         });
         let page = self.documents.find(COLLECTION, query).await?;
-        page.documents.into_iter().map(read).collect()
+        page.documents.into_iter().map(Document::read).collect()
     }
 
     /// The write that parks a message. One that can be read is never replaced by one that cannot.
     pub(crate) async fn write(&self, parked: &Parked) -> Result<Option<Write>, StoreError> {
         let id = id_of(parked);
         let found = self.documents.get(COLLECTION, &[id.as_str()]).await?;
-        let known = found.into_iter().next().flatten().map(read).transpose()?;
+        let known: Option<Parked> = found.into_iter().next().flatten().map(Document::read).transpose()?;
         if known.is_some_and(|known| known.reason == Reason::Gap || known.message == parked.message) {
             return Ok(None);
         }
@@ -150,11 +150,6 @@ pub(crate) enum UnreadableMessage {
     Message(#[from] MessageError),
     #[error(transparent)]
     Payload(#[from] DecodeError),
-}
-
-fn read(document: Document) -> Result<Parked, StoreError> {
-    serde_json::from_value(document.body)
-        .map_err(|cause| StoreError::Broken(format!("parked message `{}`: {cause}", document.id)))
 }
 
 fn id_of(parked: &Parked) -> String {

@@ -102,10 +102,9 @@ impl Progress {
 }
 
 fn read(document: Document) -> Result<Kept, StoreError> {
-    let position = serde_json::from_value(document.body)
-        .map_err(|cause| StoreError::Broken(format!("progress record `{}`: {cause}", document.id)))?;
+    let revision = document.revision;
     Ok(Kept {
-        position: Some(position),
-        revision: document.revision,
+        position: Some(document.read()?),
+        revision,
     })
 }

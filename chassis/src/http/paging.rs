@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
-use persistence::Cursor;
+use persistence::{Cursor, Query};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::form::{Form, Reading, integer_in_text};
+use super::problem::Problem;
 
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 200;
@@ -30,6 +31,25 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
+    /// The page that a request with no other parameters asks for.
+    ///
+    /// # Errors
+    /// 422 where a parameter breaks its rule.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let mut form = Form::from_query(&query_of(request));
+        let page = Self::read(&mut form);
+        form.finish().map_err(Problem::invalid)?;
+        Ok(page)
+    }
+
+    /// The page as a query of an index.
+    pub fn query(self, index: &'static str) -> Query {
+        Query {
+            after: self.after,
+            ..Query::all(index, self.limit)
+        }
+    }
+
     pub fn read(form: &mut Form) -> Self {
         let limit = form.optional(&["limit"], integer_in_text(1, MAX_LIMIT));
         Self {

@@ -7,6 +7,7 @@
 //! To add a view: implement [`View`], and list it where the service lists its views.
 
 mod generation;
+mod live;
 mod unit;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use persistence::{Collection, DocumentStore, Index, Search, StoreError, Write};
 
 pub use generation::{Generation, Generations};
+pub use live::{Found, LiveViews};
 pub use unit::UnitOfWork;
 
 use crate::consumer::{Handler, HandlerError};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chassis::Recorded;
 use chassis::consumer::{Handler, HandlerError};
 use chassis::feed::{Feed, FeedView};
-use chassis::views::{Generation, Generations, Views};
+use chassis::views::{Generation, Generations, LiveViews, Views};
 use contracts::StreamId;
 use persistence::Stores;
 use serde_json::{Map, Value};
@@ -40,7 +40,8 @@ async fn public_facts_are_read_in_order_from_any_version_on() {
     // Some come again, as after a crash.
     apply(&views, &parts.stores, &recorded[8..]).await.unwrap();
 
-    let feed = Feed::new(Arc::clone(&parts.stores.documents), &generation);
+    let documents = Arc::clone(&parts.stores.documents);
+    let feed = Feed::new(LiveViews { generation, progress: parts.progress().await, documents });
     let stream = StreamId::parse("inventory/a").unwrap();
     let (entries, next) = feed.read(&stream, 5, 100).await.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [6, 8, 10, 12, 14, 16, 18, 20]);

@@ -1,10 +1,10 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chassis::desk::{DeskError, Outcome, Request};
+use chassis::desk::{Outcome, Request};
 use chassis::http::consistency::{self, Token};
 use chassis::http::form::Form;
-use chassis::http::paging::Page;
-use chassis::http::{JsonBody, Problem, caller, conditional, freshness, idempotency};
+use chassis::http::paging::{Page, PageRequest};
+use chassis::http::{JsonBody, Problem, caller, conditional, creation, freshness, idempotency};
 use contracts::{Actor, DomainEvent, EventDetails, StreamId, StreamKind};
 use jiff::Timestamp;
 use persistence::StoreError;
@@ -43,30 +43,12 @@ pub(super) async fn create(
     if place.version == 0 {
         event::move_to(&mut details, &create_place(&api, place, &base).await?);
     }
-    created(&append(&api, details, &base).await?)
-}
-
-async fn append(api: &EventApi, details: EventDetails, base: &Request<()>) -> Result<Outcome, Problem> {
-    let mut attempt = 0;
-    loop {
-        let id = idempotency::new_id(base.idempotency.as_ref(), attempt);
-        let stream = stream_of(&id)?;
-        let details = EventDetails { id, ..details.clone() };
-        let request = base.clone().with(EventCommand::Create(Box::new(details)));
-        match api.events.handle(&stream, request).await {
-            // The key was used before and has expired since.
-            Err(DeskError::Rejected(EventRejection::AlreadyExists)) => attempt += 1,
-            outcome => return Ok(outcome?),
-        }
-    }
-}
-
-fn created(outcome: &Outcome) -> Result<HttpResponse, Problem> {
-    let details = details_in(outcome).ok_or_else(Problem::internal)?;
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/events/{}", details.id)))
-        .insert_header((consistency::HEADER, consistency::token(&[(&outcome.stream, outcome.version)])))
-        .json(EventReply::of_details(details, outcome.version)))
+    let command = |id| EventCommand::Create(Box::new(EventDetails { id, ..details.clone() }));
+    let taken = |rejection: &EventRejection| *rejection == EventRejection::AlreadyExists;
+    let outcome = creation::create(&api.events, StreamKind::Event, base, command, taken).await?;
+    let details = details_in(&outcome).ok_or_else(Problem::internal)?;
+    let location = format!("/events/{}", details.id);
+    Ok(creation::created(location, &outcome, &EventReply::of_details(details, outcome.version)))
 }
 
 /// The location of a new event: a known one, or one to be created, which has version 0.
@@ -189,7 +171,7 @@ pub(super) async fn find_by_name(
     api: web::Data<EventApi>,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let page = listing::read_page(&http)?;
+    let page = PageRequest::of(&http)?;
     Token::of(&http)?.wait(&api.views.progress).await?;
     Ok(listing::find_by_name(&api, &name, page).await?.respond(&http))
 }
@@ -276,8 +258,6 @@ fn details_in(outcome: &Outcome) -> Option<EventDetails> {
 
 /// Only events that are known themselves: an inventory alone is not one yet.
 async fn load(api: &EventApi, id: &str) -> Result<Option<EventDocument>, StoreError> {
-    let collection = api.views.generation.collection(COLLECTION);
-    let found = api.documents.get(&collection, &[id]).await?;
-    let document = found.into_iter().next().flatten().map(|document| listing::read(document.body)).transpose()?;
+    let document: Option<EventDocument> = api.views.get(COLLECTION, id).await?;
     Ok(document.filter(|document| document.details.is_some()))
 }

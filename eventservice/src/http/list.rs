@@ -5,7 +5,7 @@ use chassis::http::Problem;
 use chassis::http::form::{self, Form, Reading};
 use chassis::http::paging::{Page, PageRequest, query_of};
 use jiff::Timestamp;
-use persistence::{Bound, Cursor, Document, Query, StoreError};
+use persistence::{Bound, Cursor, Query, StoreError};
 use serde_json::{Value, json};
 
 use super::EventApi;
@@ -50,6 +50,12 @@ impl EventSearch {
         Ok(search)
     }
 
+    /// Whether an event comes behind the page before.
+    fn is_ahead(&self, listed: &Listed) -> bool {
+        let start = |cursor: &Cursor| cursor.values.first().and_then(Value::as_i64).unwrap_or_default();
+        self.page.after.as_ref().is_none_or(|cursor| sort_key(listed) > (start(cursor), cursor.id.clone()))
+    }
+
     /// What the indexes cannot tell.
     fn wants(&self, document: &EventDocument, now: Timestamp) -> bool {
         let Some(details) = &document.details else { return false };
@@ -71,13 +77,6 @@ fn read_status(value: &Value) -> Reading<bool> {
     }
 }
 
-pub(super) fn read_page(http: &HttpRequest) -> Result<PageRequest, Problem> {
-    let mut form = Form::from_query(&query_of(http));
-    let page = PageRequest::read(&mut form);
-    form.finish().map_err(Problem::invalid)?;
-    Ok(page)
-}
-
 /// The page of events that a search asks for, by start.
 pub(super) async fn find(api: &EventApi, search: &EventSearch) -> Result<Page<EventReply>, Problem> {
     match &search.text {
@@ -86,6 +85,9 @@ pub(super) async fn find(api: &EventApi, search: &EventSearch) -> Result<Page<Ev
     }
 }
 
+/// An event with its place in the list.
+type Listed = (String, EventDocument);
+
 async fn find_by_index(api: &EventApi, search: &EventSearch) -> Result<Page<EventReply>, Problem> {
     let now = api.clock.now();
     let mut items = Vec::new();
@@ -93,16 +95,14 @@ async fn find_by_index(api: &EventApi, search: &EventSearch) -> Result<Page<Even
     let mut at = search.page.after.clone();
     loop {
         let (found, more) = next_by_start(api, search, at.as_ref(), now).await?;
-        for document in found {
-            let place = place_of(&document);
-            let document = read(document.body)?;
-            if search.wants(&document, now) {
+        for listed in found {
+            if search.wants(&listed.1, now) {
                 if items.len() == search.page.limit {
                     return Ok(Page::new(items, at.as_ref()));
                 }
-                items.extend(EventReply::of(&document, now));
+                items.extend(EventReply::of(&listed.1, now));
             }
-            at = Some(place);
+            at = Some(place_of(&listed));
             looked_at += 1;
         }
         if !more {
@@ -114,33 +114,29 @@ async fn find_by_index(api: &EventApi, search: &EventSearch) -> Result<Page<Even
     }
 }
 
-/// The next documents by start from all lanes, and whether there may be more behind them.
+/// The next events by start from all lanes, and whether there may be more behind them.
 async fn next_by_start(
     api: &EventApi,
     search: &EventSearch,
     after: Option<&Cursor>,
     now: Timestamp,
-) -> Result<(Vec<Document>, bool), StoreError> {
-    let collection = api.views.generation.collection(COLLECTION);
-    let mut found = Vec::new();
-    let mut more = false;
-    // Behind the last document of a lane that has more, other lanes' documents have to wait.
-    let mut horizon: Option<(i64, String)> = None;
+) -> Result<(Vec<Listed>, bool), StoreError> {
+    let mut found: Vec<Listed> = Vec::new();
+    // Behind the last event of a lane that has more, other lanes' events have to wait.
+    let mut horizon: Option<SortKey> = None;
     for mut query in lanes(search, now) {
         query.after = after.map(|cursor| in_lane(&query, cursor));
-        let page = api.documents.find(&collection, query).await?;
-        if let Some(last) = page.documents.last().filter(|_| page.next.is_some()) {
-            more = true;
-            let key = sort_key(last);
-            horizon = Some(horizon.map_or(key.clone(), |horizon| horizon.min(key)));
+        let (lane, next) = api.views.find(COLLECTION, query).await?;
+        if let Some(last) = lane.last().filter(|_| next.is_some()).map(sort_key) {
+            horizon = Some(horizon.map_or(last.clone(), |horizon| horizon.min(last)));
         }
-        found.extend(page.documents);
+        found.extend(lane);
     }
     found.sort_by_cached_key(sort_key);
-    if let Some(horizon) = horizon {
-        found.retain(|document| sort_key(document) <= horizon);
+    if let Some(horizon) = &horizon {
+        found.retain(|listed| sort_key(listed) <= *horizon);
     }
-    Ok((found, more))
+    Ok((found, horizon.is_some()))
 }
 
 /// The index ranges that together hold everything asked for, each sorted by start.
@@ -187,17 +183,18 @@ fn in_lane(query: &Query, cursor: &Cursor) -> Cursor {
     }
 }
 
-fn place_of(document: &Document) -> Cursor {
-    let (start, id) = sort_key(document);
+type SortKey = (i64, String);
+
+fn sort_key((id, document): &Listed) -> SortKey {
+    (document.start_ms.unwrap_or_default(), id.clone())
+}
+
+fn place_of(listed: &Listed) -> Cursor {
+    let (start, id) = sort_key(listed);
     Cursor {
         values: vec![json!(start)],
         id,
     }
-}
-
-fn sort_key(document: &Document) -> (i64, String) {
-    let start = document.body.get("start_ms").and_then(Value::as_i64);
-    (start.unwrap_or_default(), document.id.clone())
 }
 
 async fn find_by_text(api: &EventApi, search: &EventSearch, text: &str) -> Result<Page<EventReply>, Problem> {
@@ -205,46 +202,22 @@ async fn find_by_text(api: &EventApi, search: &EventSearch, text: &str) -> Resul
     let collection = api.views.generation.collection(COLLECTION);
     let ids = api.search.find(&collection, text, MOST_MATCHES).await?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut found: Vec<Document> = api.documents.get(&collection, &ids).await?.into_iter().flatten().collect();
+    let mut found: Vec<Listed> = api.views.get_many(COLLECTION, &ids).await?;
+    found.retain(|listed| search.is_ahead(listed) && search.wants(&listed.1, now));
     found.sort_by_cached_key(sort_key);
-    let after = search.page.after.as_ref().map(|cursor| {
-        let start = cursor.values.first().and_then(Value::as_i64);
-        (start.unwrap_or_default(), cursor.id.clone())
-    });
-    let mut items = Vec::new();
-    let mut at = None;
-    for document in found {
-        if after.as_ref().is_some_and(|after| sort_key(&document) <= *after) {
-            continue;
-        }
-        if items.len() == search.page.limit {
-            return Ok(Page::new(items, at.as_ref()));
-        }
-        let place = place_of(&document);
-        let document = read(document.body)?;
-        if search.wants(&document, now) {
-            items.extend(EventReply::of(&document, now));
-            at = Some(place);
-        }
-    }
-    Ok(Page::new(items, None))
+    let more = found.len() > search.page.limit;
+    found.truncate(search.page.limit);
+    let next = found.last().filter(|_| more).map(place_of);
+    let items = found.iter().filter_map(|(_, document)| EventReply::of(document, now)).collect();
+    Ok(Page::new(items, next.as_ref()))
 }
 
 /// Events of a name, in any letter case, cancelled ones and past ones included.
 pub(super) async fn find_by_name(api: &EventApi, name: &str, page: PageRequest) -> Result<Page<EventReply>, Problem> {
     let now = api.clock.now();
-    let mut query = Query::all(BY_NAME, page.limit);
+    let mut query = page.query(BY_NAME);
     query.equals = vec![json!(name.to_lowercase())];
-    query.after = page.after;
-    let collection = api.views.generation.collection(COLLECTION);
-    let found = api.documents.find(&collection, query).await?;
-    let mut items = Vec::with_capacity(found.documents.len());
-    for document in found.documents {
-        items.extend(EventReply::of(&read(document.body)?, now));
-    }
-    Ok(Page::new(items, found.next.as_ref()))
-}
-
-pub(super) fn read(body: Value) -> Result<EventDocument, StoreError> {
-    serde_json::from_value(body).map_err(|cause| StoreError::Broken(cause.to_string()))
+    let (found, next) = api.views.find(COLLECTION, query).await?;
+    let items = found.iter().filter_map(|(_, document)| EventReply::of(document, now)).collect();
+    Ok(Page::new(items, next.as_ref()))
 }

@@ -1,12 +1,10 @@
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chassis::desk::{DeskError, Outcome};
+use chassis::desk::Outcome;
 use chassis::http::consistency::{self, Token};
 use chassis::http::form::Form;
-use chassis::http::paging::{Page, PageRequest, query_of};
-use chassis::http::{JsonBody, Problem, caller, conditional, freshness, idempotency};
+use chassis::http::paging::{Page, PageRequest};
+use chassis::http::{JsonBody, Problem, caller, conditional, creation, freshness};
 use contracts::{Actor, DomainEvent, LocationDetails, StreamId, StreamKind};
-use persistence::{Query, StoreError};
 
 use super::EventApi;
 use super::input::{LocationPatch, NewLocation, read_location, read_location_change};
@@ -28,27 +26,13 @@ pub(super) async fn create(
     let details = read_location(&mut form);
     form.finish().map_err(Problem::invalid)?;
     let details = details.ok_or_else(Problem::internal)?;
-    let base = caller::request(&http, &body, (), Actor::system())?;
-    let mut attempt = 0;
-    loop {
-        let id = idempotency::new_id(base.idempotency.as_ref(), attempt);
-        let stream = stream_of(&id)?;
-        let details = LocationDetails { id, ..details.clone() };
-        let request = base.clone().with(LocationCommand::Create(details));
-        match api.locations.handle(&stream, request).await {
-            // The key was used before and has expired since.
-            Err(DeskError::Rejected(LocationRejection::AlreadyExists)) => attempt += 1,
-            outcome => return created(&outcome?),
-        }
-    }
-}
-
-fn created(outcome: &Outcome) -> Result<HttpResponse, Problem> {
-    let details = details_in(outcome).ok_or_else(Problem::internal)?;
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/locations/{}", details.id)))
-        .insert_header((consistency::HEADER, consistency::token(&[(&outcome.stream, outcome.version)])))
-        .json(LocationReply::of(details, Some(outcome.version))))
+    let request = caller::request(&http, &body, (), Actor::system())?;
+    let command = |id| LocationCommand::Create(LocationDetails { id, ..details.clone() });
+    let taken = |rejection: &LocationRejection| *rejection == LocationRejection::AlreadyExists;
+    let outcome = creation::create(&api.locations, StreamKind::Location, request, command, taken).await?;
+    let details = details_in(&outcome).ok_or_else(Problem::internal)?;
+    let location = format!("/locations/{}", details.id);
+    Ok(creation::created(location, &outcome, &LocationReply::of(details, Some(outcome.version))))
 }
 
 /// All locations, by name.
@@ -56,18 +40,11 @@ fn created(outcome: &Outcome) -> Result<HttpResponse, Problem> {
     params(("limit" = Option<u32>, Query, description = "1 to 200, 20 by default"), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = Page<LocationReply>)))]
 pub(super) async fn list(http: HttpRequest, api: web::Data<EventApi>) -> Result<HttpResponse, Problem> {
-    let mut form = Form::from_query(&query_of(&http));
-    let page = PageRequest::read(&mut form);
-    form.finish().map_err(Problem::invalid)?;
+    let page = PageRequest::of(&http)?;
     Token::of(&http)?.wait(&api.views.progress).await?;
-    let mut query = Query::all(BY_NAME, page.limit);
-    query.after = page.after;
-    let found = api.documents.find(&api.views.generation.collection(COLLECTION), query).await?;
-    let mut items = Vec::with_capacity(found.documents.len());
-    for document in found.documents {
-        items.extend(reply_of(read(document.body)?));
-    }
-    Ok(Page::new(items, found.next.as_ref()).respond(&http))
+    let (found, next) = api.views.find(COLLECTION, page.query(BY_NAME)).await?;
+    let items = found.into_iter().filter_map(|(_, document)| reply_of(document)).collect();
+    Ok(Page::new(items, next.as_ref()).respond(&http))
 }
 
 /// One location.
@@ -81,8 +58,8 @@ pub(super) async fn get(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     Token::of(&http)?.wait(&api.views.progress).await?;
-    let found = freshness::look_up(&id, api.clock.now(), || load(&api, &id)).await?;
-    let document = found.ok_or_else(|| Problem::not_found("location"))?;
+    let found = freshness::look_up(&id, api.clock.now(), || api.views.get(COLLECTION, &id)).await?;
+    let document: LocationDocument = found.ok_or_else(|| Problem::not_found("location"))?;
     let version = document.version;
     let reply = reply_of(document).ok_or_else(|| Problem::not_found("location"))?;
     Ok(conditional::respond(&http, version, &reply))
@@ -127,16 +104,6 @@ fn details_in(outcome: &Outcome) -> Option<LocationDetails> {
         DomainEvent::LocationCreated(details) | DomainEvent::LocationChanged(details) => Some(details),
         _ => None,
     }
-}
-
-async fn load(api: &EventApi, id: &str) -> Result<Option<LocationDocument>, StoreError> {
-    let collection = api.views.generation.collection(COLLECTION);
-    let found = api.documents.get(&collection, &[id]).await?;
-    found.into_iter().next().flatten().map(|document| read(document.body)).transpose()
-}
-
-fn read(body: serde_json::Value) -> Result<LocationDocument, StoreError> {
-    serde_json::from_value(body).map_err(|cause| StoreError::Broken(cause.to_string()))
 }
 
 fn reply_of(document: LocationDocument) -> Option<LocationReply> {

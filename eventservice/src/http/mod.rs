@@ -14,8 +14,8 @@ use chassis::desk::Desk;
 use chassis::http::problem::Problem;
 use chassis::http::routing::resource;
 use chassis::http::{FieldError, server::Routes};
-use chassis::service::LiveViews;
-use persistence::{DocumentStore, Search};
+use chassis::views::LiveViews;
+use persistence::Search;
 use utoipa::OpenApi;
 
 use crate::domain::Violation;
@@ -28,7 +28,6 @@ pub(crate) struct EventApi {
     pub(crate) events: Desk<Event>,
     pub(crate) locations: Desk<Location>,
     pub(crate) views: LiveViews,
-    pub(crate) documents: Arc<dyn DocumentStore>,
     pub(crate) search: Arc<dyn Search>,
     pub(crate) clock: Arc<dyn Clock>,
 }

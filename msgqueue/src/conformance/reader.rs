@@ -34,7 +34,11 @@ impl Reader {
     }
 
     pub(super) fn remember(&mut self, batch: &[Delivery], max: usize) {
-        assert!((1..=max).contains(&batch.len()), "a batch of {} for max {max}", batch.len());
+        assert!(
+            (1..=max).contains(&batch.len()),
+            "a batch of {} for max {max}",
+            batch.len()
+        );
         self.came.extend_from_slice(batch);
     }
 
@@ -58,6 +62,11 @@ impl Reader {
         self.subscription.ack(&tags).await.unwrap();
     }
 
+    /// Drops the subscription and tells what had come.
+    pub(super) fn leave(self) -> Vec<Delivery> {
+        self.came
+    }
+
     pub(super) fn has(&self, expected: &[Envelope]) -> bool {
         let came = ids(&self.came);
         expected.iter().all(|envelope| came.contains(&envelope.id))
@@ -72,7 +81,11 @@ impl Reader {
                 continue;
             }
             let before = last.insert(envelope.stream.clone(), envelope.version);
-            assert!(before.unwrap_or(0) < envelope.version, "{before:?} came before {}", envelope.version);
+            assert!(
+                before.unwrap_or(0) < envelope.version,
+                "{before:?} came before {}",
+                envelope.version
+            );
         }
     }
 }

@@ -19,8 +19,12 @@ pub(super) fn all_shapes() -> Vec<Envelope> {
     let big = "0123456789abcdef".repeat(200 * 1024 / 16);
     vec![
         envelope("plain", 1),
-        unsealed("unicode", 1, json!({"name": "Γειά σου 🎫 \"quoted\"\n\u{0}\u{7f}", "für": [1.5, null, true, {}]}))
-            .seal(&Hash::GENESIS, None),
+        unsealed(
+            "unicode",
+            1,
+            json!({"name": "Γειά σου 🎫 \"quoted\"\n\u{0}\u{7f}", "für": [1.5, null, true, {}]}),
+        )
+        .seal(&Hash::GENESIS, None),
         unsealed("big", 1, json!({ "text": big })).seal(&Hash::GENESIS, None),
         with_every_option(Some("vendor=value,other=1")),
         with_every_option(None),

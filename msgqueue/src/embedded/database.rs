@@ -132,3 +132,58 @@ pub(super) fn broker_error(error: &rusqlite::Error) -> BrokerError {
         _ => BrokerError::Refused(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(folder: &Path) -> String {
+        match Database::open(folder) {
+            Err(BrokerError::Refused(reason)) => reason,
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("it was opened"),
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Database::open(folder.path()).unwrap().connect().unwrap();
+        connection.pragma_update(None, "user_version", FORMAT + 1).unwrap();
+        assert!(refusal(folder.path()).contains("format 2"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("log.sqlite"), "no database".repeat(1_000)).unwrap();
+        assert!(refusal(folder.path()).contains("not a database"));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_unavailable() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let outcome = Database::open(&file.path().join("log"));
+        assert!(matches!(outcome, Err(BrokerError::Unavailable(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_folder_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("broker");
+        Database::open(&folder).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn many_open_a_new_log_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| drop(Database::open(folder.path()).unwrap()));
+            }
+        });
+    }
+}

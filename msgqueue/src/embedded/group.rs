@@ -135,3 +135,50 @@ pub(super) fn lag(connection: &mut Connection, name: &str) -> rusqlite::Result<u
         .optional()?;
     Ok(u64::try_from(last - done.unwrap_or(0)).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::database::Database;
+    use super::*;
+
+    fn group_and_its_log() -> (Connection, i64) {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Database::open(folder.path()).unwrap().connect().unwrap();
+        create(&connection, "group").unwrap();
+        let group = find(&connection, "group").unwrap().unwrap();
+        (connection, group)
+    }
+
+    fn state(connection: &Connection, group: i64) -> (i64, i64) {
+        let sparse = connection.query_one("SELECT count(*) FROM acks", [], |row| row.get(0));
+        (watermark(connection, group).unwrap().unwrap(), sparse.unwrap())
+    }
+
+    #[test]
+    fn the_watermark_closes_gaps_and_keeps_nothing_below_it() {
+        let (connection, group) = group_and_its_log();
+        for (offsets, after) in [
+            (&[1, 2][..], (2, 0)),
+            (&[4, 5, 9], (2, 3)),
+            (&[4, 2], (2, 3)),
+            (&[3], (5, 1)),
+            (&[6, 8], (6, 2)),
+            (&[7], (9, 0)),
+        ] {
+            assert!(acknowledge(&connection, group, offsets).unwrap());
+            assert_eq!(state(&connection, group), after, "after {offsets:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_is_made_again_is_another_one() {
+        let (connection, group) = group_and_its_log();
+        acknowledge(&connection, group, &[1, 3]).unwrap();
+        remove(&connection, "group").unwrap();
+        create(&connection, "group").unwrap();
+        assert!(!acknowledge(&connection, group, &[2]).unwrap());
+        let again = find(&connection, "group").unwrap().unwrap();
+        assert_ne!(again, group);
+        assert_eq!(state(&connection, again), (0, 0));
+    }
+}

@@ -25,15 +25,16 @@ pub(super) struct Page {
 
 impl Record {
     pub(super) fn from_message(message: Message) -> Result<Self, BrokerError> {
-        let attributes =
-            serde_json::to_string(&message.attributes).map_err(|e| BrokerError::Refused(e.to_string()))?;
+        let attributes = serde_json::to_string(&message.attributes).map_err(|e| BrokerError::Refused(e.to_string()))?;
         let record = Self {
             key: message.key,
             attributes,
             body: message.body,
         };
         if record.bytes() > MAX_MESSAGE_BYTES {
-            return Err(BrokerError::Refused(format!("a message has at most {MAX_MESSAGE_BYTES} bytes")));
+            return Err(BrokerError::Refused(format!(
+                "a message has at most {MAX_MESSAGE_BYTES} bytes"
+            )));
         }
         Ok(record)
     }
@@ -92,4 +93,25 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
 pub(super) fn last_offset(connection: &Connection) -> rusqlite::Result<i64> {
     let mut query = connection.prepare_cached("SELECT coalesce(max(offset), 0) FROM log")?;
     query.query_one([], |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::database::Database;
+    use super::*;
+
+    #[test]
+    fn attributes_that_are_not_json_spoil_only_their_own_delivery() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Database::open(folder.path()).unwrap().connect().unwrap();
+        for attributes in [r#"{"id":"1"}"#, "no json", r#"{"id":2}"#, ""] {
+            let row = params![attributes, b"{}"];
+            let insert = "INSERT INTO log (key, attributes, body) VALUES ('a', ?1, ?2)";
+            connection.execute(insert, row).unwrap();
+        }
+        let page = read(&connection, 1, 0, 10).unwrap();
+        let sizes: Vec<_> = page.deliveries.iter().map(|d| d.message.attributes.len()).collect();
+        assert_eq!(sizes, [1, 0, 0, 0]);
+        assert!(page.deliveries.iter().all(|delivery| delivery.envelope().is_err()));
+    }
 }

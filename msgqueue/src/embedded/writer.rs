@@ -192,3 +192,47 @@ fn refuse(jobs: Vec<Job>, error: &rusqlite::Error) {
         let _ = job.done.send(Err(broker_error(error)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::super::database::Database;
+    use super::*;
+    use crate::Message;
+
+    fn append(body: Vec<u8>) -> Change {
+        let message = Message {
+            key: "a".to_owned(),
+            attributes: [("id".to_owned(), "1".to_owned())].into(),
+            body,
+        };
+        let records = vec![message; 3].into_iter().map(Record::from_message);
+        Change::Append(records.collect::<Result<_, _>>().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_everyone_whole_and_is_survived() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).unwrap();
+        let connection = database.connect().unwrap();
+        connection.pragma_update(None, "max_page_count", 30).unwrap();
+        let writer = Writer::start(connection).unwrap();
+        let outcomes = join_all((0..9).map(|_| writer.submit(append(vec![0; 50_000])))).await;
+        let unavailable = |outcome| matches!(outcome, Err(BrokerError::Unavailable(_)));
+        assert!(outcomes.into_iter().all(unavailable));
+        assert_eq!(records::last_offset(&database.connect().unwrap()).unwrap(), 0);
+        writer.submit(append(vec![0; 10])).await.unwrap();
+        assert_eq!(records::last_offset(&database.connect().unwrap()).unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn changes_of_any_size_find_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).unwrap();
+        let writer = Writer::start(database.connect().unwrap()).unwrap();
+        let outcomes = join_all((0..4).map(|_| writer.submit(append(vec![0; 12 << 20])))).await;
+        outcomes.into_iter().for_each(Result::unwrap);
+        assert_eq!(records::last_offset(&database.connect().unwrap()).unwrap(), 12);
+    }
+}

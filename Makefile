@@ -1,0 +1,38 @@
+# Everything a newcomer needs. Only Rust and a C compiler have to be there.
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint deny clean
+
+# Where data goes and what else `myevents serve` should be told: make run ARGS="--data-dir /tmp/trial"
+ARGS ?=
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: tools ## Build the platform and run it
+	cargo run --release --locked --package myevents -- serve $(ARGS)
+
+build: tools ## Build all binaries for release, into target/release
+	cargo build --release --locked --workspace
+
+test: tools ## Run every test: the README's test command
+	cargo build --locked --workspace --all-targets
+	cargo test --locked --workspace
+
+lint: tools ## Check format, lints and dependencies
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	$(MAKE) deny
+
+deny: ## Check licences, sources, and who may use which driver crate
+	@command -v cargo-deny >/dev/null || { echo "Installing cargo-deny, which checks the dependencies (a few minutes)"; \
+		cargo install --locked --version 0.20.2 cargo-deny; }
+	cargo deny --workspace check bans licenses sources
+
+# SQLite and the cryptography are compiled from C.
+.PHONY: tools
+tools:
+	@command -v cargo >/dev/null || { echo "Rust 1.95 or newer is needed: https://rustup.rs"; exit 1; }
+	@command -v cc >/dev/null || { echo "Installing a C compiler with apt-get"; apt-get update -q && apt-get install -qy gcc libc6-dev; }
+
+clean: ## Remove everything that was built
+	cargo clean
