@@ -89,7 +89,9 @@ const KEYS: &[&str] = &[
     "shutdown_seconds",
     "log",
     "log_format",
-    // Of the original Go services.
+];
+/// Of the original Go services.
+const OLD_KEYS: &[&str] = &[
     "databasetype",
     "dbconnection",
     "restfulapi_endpoint",
@@ -142,6 +144,12 @@ fn default_data_dir() -> Result<PathBuf, SettingsError> {
     Ok(folders.data_dir().to_owned())
 }
 
+/// A broker's address that its type asks for.
+fn needed(key: &str, address: Option<String>) -> Result<Option<String>, SettingsError> {
+    let missing = || invalid(key, "is needed with this message_broker_type");
+    address.filter(|address| !address.is_empty()).map(Some).ok_or_else(missing)
+}
+
 fn invalid(key: &str, rule: impl Into<String>) -> SettingsError {
     SettingsError::Invalid {
         key: key.to_owned(),
@@ -190,7 +198,8 @@ impl Source {
     }
 
     fn list(&self, key: &str) -> Option<Vec<String>> {
-        if let Ok(values) = self.config.get_array(key) {
+        let own = self.config.get_array(&format!("{}.{key}", self.service));
+        if let Ok(values) = own.or_else(|_| self.config.get_array(key)) {
             return Some(values.into_iter().filter_map(|value| value.into_string().ok()).collect());
         }
         let text = self.text(key)?;
@@ -230,8 +239,8 @@ impl Source {
         let amqp = variable("AMQP_BROKER_URL").or_else(|| self.text("amqp_message_broker"));
         let kafka = variable("KAFKA_BROKER_URLS").or_else(|| Some(self.list("kafka_message_brokers")?.join(",")));
         match self.text("message_broker_type").as_deref() {
-            Some("amqp") => Ok(amqp),
-            Some("kafka") => Ok(kafka.map(|brokers| format!("kafka:{brokers}"))),
+            Some("amqp") => needed("amqp_message_broker", amqp),
+            Some("kafka") => needed("kafka_message_brokers", kafka.map(|brokers| format!("kafka:{brokers}"))),
             Some(other) => Err(invalid("message_broker_type", format!("`{other}` is not known; amqp and kafka are"))),
             None => Ok(variable("AMQP_BROKER_URL").or_else(|| variable("KAFKA_BROKER_URLS").map(|urls| format!("kafka:{urls}")))),
         }
@@ -295,10 +304,10 @@ fn check_keys(file: Config) -> Result<(), SettingsError> {
 }
 
 fn check_key(key: &str) -> Result<(), SettingsError> {
-    if KEYS.contains(&key) {
+    if KEYS.contains(&key) || OLD_KEYS.contains(&key) {
         return Ok(());
     }
-    Err(invalid(key, format!("is not a setting; known are {}", KEYS[..12].join(", "))))
+    Err(invalid(key, format!("is not a setting; known are {}", KEYS.join(", "))))
 }
 
 /// `:8181` listens on all addresses, as the original's endpoints do.
@@ -368,6 +377,7 @@ mod tests {
             (r#"{"certificate": "a.pem"}"#, "private_key"),
             (r#"{"databasetype": "paper"}"#, "databasetype"),
             (r#"{"message_broker_type": "pigeon"}"#, "message_broker_type"),
+            (r#"{"message_broker_type": "amqp"}"#, "amqp_message_broker"),
             (r#"{"lissten": "127.0.0.1:1"}"#, "lissten"),
         ] {
             let error = load(json).unwrap_err();

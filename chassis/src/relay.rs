@@ -112,7 +112,7 @@ impl Relay {
             return Ok(0);
         }
         let commits = self.journal.unpublished(ROUND_COMMITS).await?;
-        self.metrics.set_waiting(commits.len() as u64);
+        self.measure(commits.len()).await?;
         if commits.is_empty() {
             return Ok(0);
         }
@@ -122,6 +122,16 @@ impl Relay {
         self.journal.mark_published(&keys).await?;
         self.metrics.published(envelopes.len());
         Ok(keys.len())
+    }
+
+    /// Counting everything that waits is worth its while only where it does not fit into one round.
+    async fn measure(&self, in_round: usize) -> Result<(), StoreError> {
+        let waiting = match in_round {
+            ROUND_COMMITS => self.journal.unpublished_count().await?,
+            fewer => fewer as u64,
+        };
+        self.metrics.set_waiting(waiting);
+        Ok(())
     }
 
     async fn finish(&mut self) {

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use msgqueue::Broker;
-use persistence::{StoreError, Stores};
+use persistence::{Collection, Expect, PutError, StoreError, Stores, Write};
+use serde_json::json;
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -46,6 +47,8 @@ pub enum StartError {
     Tls(#[from] TlsError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    #[error("configuration: store: `{url}` belongs to the {owner} service; every service needs a store of its own")]
+    ForeignStore { url: String, owner: String },
     #[error("the store fails: {0}")]
     Views(#[from] StoreError),
     #[error("the server does not start: {0}")]
@@ -78,6 +81,7 @@ impl Service {
         let part = |name: &str| health.part(format!("{}.{name}", settings.service));
         let (store_part, broker_part) = (part("store"), part("broker"));
         let stores = persistence::open(&settings.store).await?;
+        claim(&stores, &settings).await?;
         store_part.ok();
         let broker = msgqueue::open(&settings.broker).await?;
         broker_part.ok();
@@ -236,6 +240,32 @@ pub struct Endpoints {
     pub http: SocketAddr,
     pub https: Option<SocketAddr>,
     pub metrics: Option<SocketAddr>,
+}
+
+/// Marks the store as this service's. Two services in one store would take each other's progress for their own.
+async fn claim(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
+    let name = "owner".to_owned();
+    stores.documents.declare(&Collection { name, indexes: &[] }).await?;
+    let mark = Write {
+        collection: "owner".to_owned(),
+        id: "service".to_owned(),
+        expect: Expect::Absent,
+        body: Some(json!({ "name": settings.service })),
+    };
+    match stores.documents.put(vec![mark]).await {
+        Ok(()) => return Ok(()),
+        Err(PutError::Store(error)) => return Err(error.into()),
+        Err(PutError::Conflict { .. }) => {}
+    }
+    let found = stores.documents.get("owner", &["service"]).await?.into_iter().next().flatten();
+    let owner = found.and_then(|mark| Some(mark.body.get("name")?.as_str()?.to_owned())).unwrap_or_default();
+    if owner == settings.service {
+        return Ok(());
+    }
+    Err(StartError::ForeignStore {
+        url: settings.store.clone(),
+        owner,
+    })
 }
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -1,5 +1,7 @@
 //! Logs go to standard output, one line each, for people or as JSON.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -8,7 +10,8 @@ use crate::config::Logging;
 /// Sets up logging for the process. A second call changes nothing.
 pub fn start(logging: &Logging) {
     let filter = EnvFilter::try_new(&logging.filter).unwrap_or_default();
-    let logs = fmt().with_env_filter(filter).with_writer(std::io::stdout);
+    let colours = std::io::stdout().is_terminal();
+    let logs = fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stdout);
     // Fails only where logging is set up already, as in tests.
     let _ = if logging.json { logs.json().try_init() } else { logs.with_target(false).try_init() };
 }

@@ -20,6 +20,8 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+const CERTIFICATE: &str = "certificate.pem";
+const PRIVATE_KEY: &str = "private-key.pem";
 const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Error)]
@@ -119,18 +121,32 @@ impl Content {
 /// The pair in `folder`, made and signed by itself where it is missing: for `localhost` and its addresses.
 pub fn self_signed(folder: &Path) -> Result<CertificateFiles, TlsError> {
     let files = CertificateFiles {
-        certificate: folder.join("certificate.pem"),
-        private_key: folder.join("private-key.pem"),
+        certificate: folder.join(CERTIFICATE),
+        private_key: folder.join(PRIVATE_KEY),
     };
     if files.certificate.is_file() && files.private_key.is_file() {
         return Ok(files);
     }
+    make_pair(folder)?;
+    Ok(files)
+}
+
+/// Makes the pair beside its folder and moves it there whole: of two processes that start at once, one is first, and
+/// the other takes over what that one made.
+fn make_pair(folder: &Path) -> Result<(), TlsError> {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names)?;
-    fs::create_dir_all(folder).map_err(|error| at(folder, error.to_string()))?;
-    write_private(&files.private_key, made.signing_key.serialize_pem().as_bytes())?;
-    write_private(&files.certificate, made.cert.pem().as_bytes())?;
-    Ok(files)
+    let draft = folder.with_extension(std::process::id().to_string());
+    let failed = |path: &Path, error: std::io::Error| at(path, error.to_string());
+    fs::create_dir_all(&draft).map_err(|error| failed(&draft, error))?;
+    write_private(&draft.join(PRIVATE_KEY), made.signing_key.serialize_pem().as_bytes())?;
+    write_private(&draft.join(CERTIFICATE), made.cert.pem().as_bytes())?;
+    let moved = fs::rename(&draft, folder);
+    if moved.is_ok() {
+        return Ok(());
+    }
+    fs::remove_dir_all(&draft).map_err(|error| failed(&draft, error))?;
+    if folder.join(CERTIFICATE).is_file() { Ok(()) } else { moved.map_err(|error| failed(folder, error)) }
 }
 
 fn write_private(path: &Path, content: &[u8]) -> Result<(), TlsError> {

@@ -1,9 +1,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{DeskError, Outcome, Request};
-use chassis::http::consistency::{self, Token};
+use chassis::http::consistency::Token;
 use chassis::http::form::{self, Form};
 use chassis::http::paging::{Page, PageRequest};
-use chassis::http::{JsonBody, Problem, caller, conditional, creation, freshness};
+use chassis::http::{JsonBody, Problem, caller, conditional, freshness, writing};
 use contracts::{Actor, DomainEvent, StreamId, StreamKind};
 use persistence::StoreError;
 use serde_json::{Map, Value, json};
@@ -97,7 +97,7 @@ fn booked(api: &BookingApi, outcome: &Outcome) -> Result<HttpResponse, Problem> 
         api.sales.booked(&booked, envelope.time);
     }
     let location = format!("/bookings/{}", booked.booking_id);
-    Ok(creation::created(location, outcome, &BookingReply::booked(booked, envelope.time)))
+    Ok(writing::created(location, outcome, &BookingReply::booked(booked, envelope.time)))
 }
 
 /// Who books: the user that the body or the header names, else a new guest.
@@ -192,9 +192,7 @@ pub(super) async fn cancel(
         Some(envelope) => reply.cancelled(envelope.time),
         None => reply,
     };
-    Ok(HttpResponse::Ok()
-        .insert_header((consistency::HEADER, consistency::token(&[(&stream, outcome.version)])))
-        .json(reply))
+    Ok(writing::changed(&outcome, outcome.version, &reply))
 }
 
 /// A page of the bookings of a user, latest first.

@@ -39,7 +39,7 @@ impl From<InventoryRejection> for Problem {
     }
 }
 
-fn refused(short_name: &str, title: &'static str, left: u32) -> Problem {
+fn refused(short_name: &'static str, title: &'static str, left: u32) -> Problem {
     let detail = match left {
         0 => "No seats are left.".to_owned(),
         1 => "1 seat is left.".to_owned(),

@@ -3,7 +3,7 @@ use chassis::desk::DeskError;
 use chassis::http::consistency::Token;
 use chassis::http::form::{self, Form};
 use chassis::http::paging::{Page, PageRequest, query_of};
-use chassis::http::{JsonBody, Problem, caller, creation, idempotency};
+use chassis::http::{JsonBody, Problem, caller, idempotency, writing};
 use contracts::{Actor, StreamId, StreamKind};
 use utoipa::ToSchema;
 
@@ -71,7 +71,7 @@ pub(super) async fn register(
             Err(DeskError::Rejected(UserRejection::AlreadyRegistered)) => attempt += 1,
             outcome => {
                 let location = format!("/users/{id}");
-                return Ok(creation::created(location, &outcome?, &UserReply::of(id, person, None)));
+                return Ok(writing::created(location, &outcome?, &UserReply::of(id, person, None)));
             }
         }
     }

@@ -4,7 +4,7 @@ pub mod body;
 pub mod caller;
 pub mod conditional;
 pub mod consistency;
-pub mod creation;
+pub mod writing;
 pub mod docs;
 pub mod form;
 pub mod freshness;

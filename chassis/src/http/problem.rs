@@ -22,9 +22,9 @@ const RETRY_AFTER: &str = "1";
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
     /// Stable URI of the kind of problem; `https://myevents.example/problems/<short name>`.
-    #[serde(rename = "type")]
-    #[schema(example = "https://myevents.example/problems/not-enough-seats")]
-    kind: String,
+    #[serde(rename = "type", serialize_with = "type_uri")]
+    #[schema(value_type = String, example = "https://myevents.example/problems/not-enough-seats")]
+    short_name: &'static str,
     /// What kind of problem it is, the same for all of a type.
     title: &'static str,
     #[serde(serialize_with = "status_number")]
@@ -34,8 +34,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// The fields at fault and the rule that each breaks.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<FieldError>)]
+    errors: Box<[FieldError]>,
     #[serde(flatten)]
     #[schema(additional_properties = true, value_type = Object)]
     members: Map<String, Value>,
@@ -44,13 +45,13 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub fn new(status: StatusCode, short_name: &str, title: &'static str) -> Self {
+    pub fn new(status: StatusCode, short_name: &'static str, title: &'static str) -> Self {
         Self {
-            kind: format!("{TYPE_BASE}{short_name}"),
+            short_name,
             title,
             status,
             detail: None,
-            errors: Vec::new(),
+            errors: Box::default(),
             members: Map::new(),
             allow: None,
         }
@@ -80,7 +81,7 @@ impl Problem {
         );
         let sentences: Vec<String> = errors.iter().map(FieldError::to_string).collect();
         problem.detail = Some(sentences.join("; "));
-        problem.errors = errors;
+        problem.errors = errors.into();
         problem
     }
 
@@ -196,6 +197,10 @@ fn of_store(error: &StoreError) -> Problem {
             Problem::unavailable("The store does not answer. Send the request again, with the same Idempotency-Key.")
         }
     }
+}
+
+fn type_uri<S: serde::Serializer>(short_name: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{TYPE_BASE}{short_name}"))
 }
 
 fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {

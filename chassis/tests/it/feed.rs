@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::support::{Parts, bookings};
 
 fn facts(recorded: &Recorded) -> Option<Map<String, Value>> {
-    let even = recorded.envelope.version % 2 == 0;
+    let even = recorded.envelope.version.is_multiple_of(2);
     even.then(|| recorded.envelope.payload.as_object().cloned()).flatten()
 }
 

@@ -1,10 +1,9 @@
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{Outcome, Request};
-use chassis::http::consistency::{self, Token};
+use chassis::http::consistency::Token;
 use chassis::http::form::Form;
 use chassis::http::paging::{Page, PageRequest};
-use chassis::http::{JsonBody, Problem, caller, conditional, creation, freshness, idempotency};
+use chassis::http::{JsonBody, Problem, caller, conditional, freshness, idempotency, writing};
 use contracts::{Actor, DomainEvent, EventDetails, StreamId, StreamKind};
 use jiff::Timestamp;
 use persistence::StoreError;
@@ -45,10 +44,10 @@ pub(super) async fn create(
     }
     let command = |id| EventCommand::Create(Box::new(EventDetails { id, ..details.clone() }));
     let taken = |rejection: &EventRejection| *rejection == EventRejection::AlreadyExists;
-    let outcome = creation::create(&api.events, StreamKind::Event, base, command, taken).await?;
+    let outcome = writing::create(&api.events, StreamKind::Event, base, command, taken).await?;
     let details = details_in(&outcome).ok_or_else(Problem::internal)?;
     let location = format!("/events/{}", details.id);
-    Ok(creation::created(location, &outcome, &EventReply::of_details(details, outcome.version)))
+    Ok(writing::created(location, &outcome, &EventReply::of_details(details, outcome.version)))
 }
 
 /// The location of a new event: a known one, or one to be created, which has version 0.
@@ -227,16 +226,10 @@ async fn decide(
     request.if_version = conditional::if_match(http)?;
     let outcome = api.events.handle(&stream, request).await?;
     let (event, version) = api.events.read(&stream).await?;
-    let token = consistency::token(&[(&stream, outcome.version)]);
     let mut document = load(api, id).await?.unwrap_or_default();
     document.show(event.details.ok_or_else(|| Problem::not_found("event"))?, event.cancelled, version);
     let reply = EventReply::of(&document, api.clock.now()).ok_or_else(Problem::internal)?;
-    let body = serde_json::to_vec(&reply).unwrap_or_default();
-    Ok(HttpResponse::Ok()
-        .insert_header((consistency::HEADER, token))
-        .insert_header((header::ETAG, conditional::entity_tag(version, &body)))
-        .content_type("application/json")
-        .body(body))
+    Ok(writing::changed(&outcome, version, &reply))
 }
 
 fn respond(http: &HttpRequest, document: &EventDocument, now: Timestamp) -> Result<HttpResponse, Problem> {

@@ -1,9 +1,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::Outcome;
-use chassis::http::consistency::{self, Token};
+use chassis::http::consistency::Token;
 use chassis::http::form::Form;
 use chassis::http::paging::{Page, PageRequest};
-use chassis::http::{JsonBody, Problem, caller, conditional, creation, freshness};
+use chassis::http::{JsonBody, Problem, caller, conditional, freshness, writing};
 use contracts::{Actor, DomainEvent, LocationDetails, StreamId, StreamKind};
 
 use super::EventApi;
@@ -29,10 +29,10 @@ pub(super) async fn create(
     let request = caller::request(&http, &body, (), Actor::system())?;
     let command = |id| LocationCommand::Create(LocationDetails { id, ..details.clone() });
     let taken = |rejection: &LocationRejection| *rejection == LocationRejection::AlreadyExists;
-    let outcome = creation::create(&api.locations, StreamKind::Location, request, command, taken).await?;
+    let outcome = writing::create(&api.locations, StreamKind::Location, request, command, taken).await?;
     let details = details_in(&outcome).ok_or_else(Problem::internal)?;
     let location = format!("/locations/{}", details.id);
-    Ok(creation::created(location, &outcome, &LocationReply::of(details, Some(outcome.version))))
+    Ok(writing::created(location, &outcome, &LocationReply::of(details, Some(outcome.version))))
 }
 
 /// All locations, by name.
@@ -84,14 +84,9 @@ pub(super) async fn change(
     let mut request = caller::request(&http, &body, LocationCommand::Change(change), Actor::system())?;
     request.if_version = conditional::if_match(&http)?;
     let outcome = api.locations.handle(&stream, request).await?;
-    let details = match details_in(&outcome) {
-        Some(details) => Some(details),
-        None => api.locations.read(&stream).await?.0.details,
-    };
-    let details = details.ok_or_else(|| Problem::not_found("location"))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((consistency::HEADER, consistency::token(&[(&stream, outcome.version)])))
-        .json(LocationReply::of(details, Some(outcome.version))))
+    let (location, version) = api.locations.read(&stream).await?;
+    let details = location.details.ok_or_else(|| Problem::not_found("location"))?;
+    Ok(writing::changed(&outcome, version, &LocationReply::of(details, Some(version))))
 }
 
 /// An id that is no part of a stream's name names nothing.

@@ -109,6 +109,6 @@ impl From<LocationRejection> for Problem {
     }
 }
 
-fn conflict(short_name: &str, title: &'static str) -> Problem {
+fn conflict(short_name: &'static str, title: &'static str) -> Problem {
     Problem::new(actix_web::http::StatusCode::CONFLICT, short_name, title)
 }

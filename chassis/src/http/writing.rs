@@ -1,10 +1,11 @@
-//! Creating something under an id of its own, and the reply to it.
+//! Creating something under an id of its own, and the replies to writes.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use actix_web::http::header;
 use contracts::{StreamId, StreamKind};
 use serde::Serialize;
 
+use super::conditional;
 use super::consistency;
 use super::idempotency::new_id;
 use super::problem::Problem;
@@ -33,10 +34,28 @@ where
     }
 }
 
-/// 201 with where the new thing is, and the token to see it.
+/// 201 with where the new thing is, its tag, and the token to see it.
 pub fn created(location: String, outcome: &Outcome, entity: &impl Serialize) -> HttpResponse {
-    HttpResponse::Created()
-        .insert_header((header::LOCATION, location))
+    let mut response = HttpResponse::Created();
+    response.insert_header((header::LOCATION, location));
+    written(response, outcome, outcome.version, entity)
+}
+
+/// 200 with the thing at `version` after a write, its tag, and the token to see it.
+pub fn changed(outcome: &Outcome, version: u64, entity: &impl Serialize) -> HttpResponse {
+    written(HttpResponse::Ok(), outcome, version, entity)
+}
+
+fn written(
+    mut response: HttpResponseBuilder,
+    outcome: &Outcome,
+    version: u64,
+    entity: &impl Serialize,
+) -> HttpResponse {
+    let body = serde_json::to_vec(entity).unwrap_or_default();
+    response
         .insert_header((consistency::HEADER, consistency::token(&[(&outcome.stream, outcome.version)])))
-        .json(entity)
+        .insert_header((header::ETAG, conditional::entity_tag(version, &body)))
+        .content_type("application/json")
+        .body(body)
 }
