@@ -12,7 +12,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Defaults, Flags, Settings};
 use crate::http::server::Api;
 use crate::service::{Endpoints, Service, StartError};
-use crate::{shutdown, telemetry};
+use crate::shutdown::Shutdown;
+use crate::telemetry;
 
 #[derive(Parser)]
 #[command(version)]
@@ -36,10 +37,11 @@ where
     };
     telemetry::start(&settings.logging);
     run(async move {
+        let shutdown = Shutdown::listen().map_err(StartError::Signals)?;
         let (mut service, api) = start(settings, Arc::new(SystemClock)).await?;
         let endpoints = service.serve(api)?;
         print_banner(&[(service.settings.service, endpoints)]);
-        shutdown::requested().await.map_err(StartError::Server)?;
+        shutdown.requested().await;
         service.stop().await;
         Ok(())
     })

@@ -53,6 +53,8 @@ pub enum StartError {
     Views(#[from] StoreError),
     #[error("the server does not start: {0}")]
     Server(std::io::Error),
+    #[error("signals cannot be handled: {0}")]
+    Signals(std::io::Error),
 }
 
 /// A service's parts and its background work.

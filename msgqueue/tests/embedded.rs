@@ -1,16 +1,26 @@
 //! The embedded log passes the conformance suite, survives kill -9, and passes on what it cannot decode.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail and print like tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "helpers of tests fail and print like tests"
+)]
 
 mod processes;
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use msgqueue::conformance::{self, Harness, Report, envelope};
 use msgqueue::embedded::{self, Log};
-use msgqueue::{Broker, BrokerError, Message, OpenError};
+use msgqueue::{Broker, BrokerError, Delivery, Message, OpenError, Subscription};
 use tempfile::TempDir;
+use tokio::time::timeout;
+
+/// Only a test that fails waits for so long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Place(TempDir);
 
@@ -40,6 +50,11 @@ fn passes(report: Report) {
     println!("{report}");
     assert_eq!(report.repeats, 0);
     assert_ne!(report.messages, 0, "no check is skipped");
+}
+
+async fn next(subscription: &mut dyn Subscription, max: usize) -> Vec<Delivery> {
+    let batch = timeout(PATIENCE, subscription.next_batch(max)).await;
+    batch.expect("no message came").unwrap()
 }
 
 #[tokio::test]
@@ -147,7 +162,7 @@ async fn undecodable_messages_come_between_good_ones() {
     .await
     .unwrap();
     let mut subscription = log.broker().listener.subscribe("raw").await.unwrap();
-    let came = subscription.next_batch(10).await.unwrap();
+    let came = next(&mut *subscription, 10).await;
     assert_eq!(came.len(), 3);
     assert_eq!(came[0].envelope().unwrap(), good[0]);
     assert!(came[1].envelope().is_err());
@@ -182,8 +197,8 @@ async fn large_messages_come_in_several_batches() {
     large.body = vec![b' '; 5 << 20];
     log.emit_raw(&vec![large; 8]).await.unwrap();
     let mut subscription = log.broker().listener.subscribe("large").await.unwrap();
-    let first = subscription.next_batch(100).await.unwrap().len();
-    let second = subscription.next_batch(100).await.unwrap().len();
+    let first = next(&mut *subscription, 100).await.len();
+    let second = next(&mut *subscription, 100).await.len();
     assert_eq!((first, second), (4, 4));
 }
 
@@ -203,9 +218,7 @@ async fn dropping_the_last_handle_closes_the_file() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), closed)
-        .await
-        .unwrap();
+    timeout(PATIENCE, closed).await.unwrap();
 }
 
 #[tokio::test]

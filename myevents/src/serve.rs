@@ -8,7 +8,8 @@ use chassis::clock::SystemClock;
 use chassis::config::{Defaults, Flags, Settings};
 use chassis::http::server::Api;
 use chassis::service::StartError;
-use chassis::{binary, shutdown, telemetry};
+use chassis::shutdown::Shutdown;
+use chassis::{binary, telemetry};
 
 /// Plain ports in the configuration are the event service's; `booking.listen` is the other one's.
 const BOOKING: Defaults = Defaults {
@@ -28,13 +29,14 @@ pub(crate) fn run(flags: &Flags) -> ExitCode {
 }
 
 async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
+    let shutdown = Shutdown::listen().map_err(StartError::Signals)?;
     let clock = Arc::new(SystemClock);
     let (mut event_service, event_api) = eventservice::start(events, clock.clone()).await?;
     let (mut booking_service, booking_api) = bookingservice::start(bookings, clock).await?;
     let event_endpoints = event_service.serve(both(event_api, &booking_api))?;
     let booking_endpoints = booking_service.serve(booking_api)?;
     binary::print_banner(&[("event", event_endpoints), ("booking", booking_endpoints)]);
-    shutdown::requested().await.map_err(StartError::Server)?;
+    shutdown.requested().await;
     // Requests of both end before either's background work does: they use it.
     event_service.stop_serving().await;
     booking_service.stop_serving().await;

@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{DeskError, Outcome, Request};
 use chassis::http::consistency::Token;
 use chassis::http::form::{self, Form};
 use chassis::http::paging::{Page, PageRequest};
 use chassis::http::{JsonBody, Problem, caller, conditional, freshness, writing};
+use chassis::views::Found;
 use contracts::{Actor, DomainEvent, StreamId, StreamKind};
 use persistence::StoreError;
 use serde_json::{Map, Value, json};
@@ -214,12 +217,21 @@ async fn bookings_by(
     let mut query = page.query(index);
     query.equals = vec![json!(key)];
     query.descending = index == BY_USER;
-    let (found, next) = api.views.find(COLLECTION, query).await?;
-    let mut items = Vec::with_capacity(found.len());
-    for (id, document) in found {
-        items.push(reply_of(api, id, document, viewer).await?);
-    }
-    Ok(Page::new(items, next.as_ref()))
+    let (found, next): Found<BookingDocument> = api.views.find(COLLECTION, query).await?;
+    let event_ids: BTreeSet<&str> = found.iter().map(|(_, booking)| booking.event_id.as_str()).collect();
+    let cancelled = cancelled_events(api, event_ids).await?;
+    let reply = |(id, booking): (String, BookingDocument)| {
+        let event_cancelled = cancelled.contains(&booking.event_id);
+        BookingReply::of(id, booking, event_cancelled, viewer)
+    };
+    Ok(Page::new(found.into_iter().map(reply).collect(), next.as_ref()))
+}
+
+/// Those of the events that do not take place.
+async fn cancelled_events(api: &BookingApi, event_ids: BTreeSet<&str>) -> Result<BTreeSet<String>, StoreError> {
+    let event_ids: Vec<&str> = event_ids.into_iter().collect();
+    let found: Vec<(String, InventoryDocument)> = api.views.get_many(inventories::COLLECTION, &event_ids).await?;
+    Ok(found.into_iter().filter(|(_, inventory)| inventory.closed).map(|(id, _)| id).collect())
 }
 
 async fn reply_of(
@@ -228,9 +240,8 @@ async fn reply_of(
     document: BookingDocument,
     viewer: Option<&str>,
 ) -> Result<BookingReply, Problem> {
-    let inventory = load_inventory(api, &document.event_id).await?;
-    let event_cancelled = inventory.is_some_and(|inventory| inventory.closed);
-    Ok(BookingReply::of(id, document, event_cancelled, viewer))
+    let cancelled = cancelled_events(api, BTreeSet::from([document.event_id.as_str()])).await?;
+    Ok(BookingReply::of(id, document, !cancelled.is_empty(), viewer))
 }
 
 /// An id that is no part of a stream's name names nothing.

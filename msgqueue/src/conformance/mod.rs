@@ -8,7 +8,11 @@
 //!
 //! The suite must not know how any adapter works: it sees only the traits.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a check is a test: it fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a check is a test: it fails by panicking"
+)]
 
 mod acknowledging;
 mod closing;

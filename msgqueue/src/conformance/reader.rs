@@ -44,9 +44,12 @@ impl Reader {
 
     /// Reads until all of `expected` have come, now or before.
     pub(super) async fn until(&mut self, expected: &[Envelope]) {
-        while !self.has(expected) {
-            self.take(100).await;
-        }
+        let reading = async {
+            while !self.has(expected) {
+                self.take(100).await;
+            }
+        };
+        timeout(PATIENCE, reading).await.expect("only repeats came");
     }
 
     /// Emits one more envelope behind the last one of each key and reads until they have come: whatever else the

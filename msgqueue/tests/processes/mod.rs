@@ -13,6 +13,8 @@ use msgqueue::conformance::{envelope, envelopes};
 use msgqueue::{Broker, Delivery, embedded};
 use tokio::time::timeout;
 
+use super::next;
+
 const FOLDER: &str = "MSGQUEUE_TEST_FOLDER";
 const KEYS: usize = 4;
 
@@ -52,7 +54,7 @@ async fn a_standby_takes_over_from_a_killed_process_at_once() {
 
     child.kill();
     let killed = Instant::now();
-    let came = standby.next_batch(100).await.unwrap();
+    let came = next(&mut *standby, 100).await;
     let taken_over = killed.elapsed();
     println!("took over after {taken_over:?}");
     assert!(taken_over < Duration::from_secs(1), "{taken_over:?}");
@@ -68,8 +70,7 @@ async fn what_another_process_emits_is_delivered() {
     let broker = embedded::open(folder.path()).await.unwrap();
     let mut subscription = broker.listener.subscribe("group").await.unwrap();
     let _child = Process::start("child_emits", folder.path());
-    let batch = timeout(Duration::from_secs(20), subscription.next_batch(1)).await;
-    assert_eq!(batch.unwrap().unwrap().len(), 1);
+    assert_eq!(next(&mut *subscription, 1).await.len(), 1);
 }
 
 /// Emits without end, each key one by one, and prints what was confirmed.
@@ -93,7 +94,7 @@ async fn child_is_active() {
     let Some(folder) = folder_of_child() else { return };
     let broker = embedded::open(&folder).await.unwrap();
     let mut subscription = broker.listener.subscribe("group").await.unwrap();
-    let batch = subscription.next_batch(20).await.unwrap();
+    let batch = next(&mut *subscription, 20).await;
     let tags: Vec<_> = batch.iter().skip(1).step_by(2).map(|delivery| delivery.tag).collect();
     subscription.ack(&tags).await.unwrap();
     println!("\n=> {}", batch.len());
@@ -108,7 +109,7 @@ async fn read_to_end(broker: &Broker) -> BTreeMap<String, Vec<u64>> {
     let mut subscription = broker.listener.subscribe("all").await.unwrap();
     let mut log: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     while !log.contains_key("end") {
-        for delivery in subscription.next_batch(1_000).await.unwrap() {
+        for delivery in next(&mut *subscription, 1_000).await {
             let versions = log.entry(delivery.message.key.clone()).or_default();
             versions.push(delivery.envelope().unwrap().version);
         }

@@ -2,7 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a fault here is a failing test")]
 
 mod booking;
+mod events;
+mod bookings;
+mod demo;
 mod idempotency;
 mod racing;
 mod journal;
+mod load;
+mod parked;
 mod support;

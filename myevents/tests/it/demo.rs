@@ -1,0 +1,71 @@
+//! `myevents demo`: something to look at, and the same however often it runs on a day.
+
+use std::process::{Command, ExitStatus};
+
+use serde_json::Value;
+use testkit::{Client, eventually};
+
+use crate::support::platform;
+
+/// How a command ended, and what it printed.
+pub(crate) struct Outcome {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: String,
+    pub(crate) error: String,
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) async fn myevents(arguments: &[&str]) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
+    command.args(arguments);
+    let ended = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap();
+    Outcome {
+        status: ended.status,
+        output: String::from_utf8(ended.stdout).unwrap(),
+        error: String::from_utf8(ended.stderr).unwrap(),
+    }
+}
+
+async fn items(client: &Client, path: &str) -> Vec<Value> {
+    client.get(path).await.expect(200)["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn run_twice_it_leaves_the_same_locations_events_and_bookings() {
+    let platform = platform().await;
+    let client = platform.client();
+    let url = platform.url("event API").to_owned();
+    let first = myevents(&["demo", "--url", &url]).await;
+    assert!(first.status.success(), "{}", first.error);
+    let second = myevents(&["demo", "--url", &url]).await;
+    assert!(second.status.success(), "{}", second.error);
+    assert_eq!(first.output, second.output);
+
+    eventually("the list shows what the bookings left", || async {
+        let events = items(&client, "/events?status=all&limit=200").await;
+        let left = |name: &str| {
+            events
+                .iter()
+                .find(|event| event["name"] == name)
+                .map(|event| event["seats_left"].clone())
+        };
+        (left("Baroque by Candlelight") == Some(3.into())).then_some(())
+    })
+    .await;
+    let events = items(&client, "/events?status=all&limit=200").await;
+    assert_eq!(events.len(), 10);
+    assert_eq!(events.iter().filter(|event| event["status"] == "cancelled").count(), 1);
+    assert_eq!(items(&client, "/locations?limit=200").await.len(), 4);
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn it_says_what_to_start_first() {
+    let outcome = myevents(&["demo", "--url", "http://127.0.0.1:9"]).await;
+    assert!(!outcome.status.success());
+    assert_eq!(outcome.error.lines().count(), 1, "{}", outcome.error);
+    assert!(outcome.error.contains("myevents serve"), "{}", outcome.error);
+}

@@ -1,0 +1,186 @@
+//! `myevents parked`: what cannot be applied is shown, and what the journals hold of it is applied after all.
+
+use std::path::Path;
+
+use contracts::{CommitBounds, Envelope, EventName, StreamId, StreamKind};
+use persistence::Commit;
+use serde_json::json;
+use tempfile::TempDir;
+use testkit::{Platform, PlatformBuilder, eventually};
+use uuid::Uuid;
+
+use crate::demo::{Outcome, myevents};
+use crate::support::event_with_seats;
+
+async fn start(folder: &TempDir) -> Platform {
+    PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
+        .folder(folder.path())
+        .start()
+        .await
+}
+
+async fn parked(action: &str, folder: &TempDir) -> Outcome {
+    myevents(&["parked", action, "--data-dir", folder.path().to_str().unwrap()]).await
+}
+
+/// A platform that has ended, with one event.
+async fn ended_platform(folder: &TempDir) -> String {
+    let platform = start(folder).await;
+    let event_id = event_with_seats(&platform.client(), 10).await;
+    platform.stop().await;
+    event_id
+}
+
+/// Appends two changes of an event to the journal, of which the broker is never told the first.
+async fn append_behind_the_brokers_back(folder: &Path, event_id: &str) {
+    let stores = persistence::open(&format!("sqlite:{}", folder.join("event").display()))
+        .await
+        .unwrap();
+    let stream = StreamId::new(StreamKind::Event, event_id).unwrap();
+    let commits = stores.journal.read(&stream, 0, 9).await.unwrap();
+    let mut last = commits.last().unwrap().envelopes.last().unwrap().clone();
+    for (name, is_published) in [("lost on the way", true), ("behind the gap", false)] {
+        let next = renamed(&last, name);
+        let commit = Commit {
+            id: Uuid::now_v7(),
+            envelopes: vec![next.clone()],
+        };
+        let key = commit.key().unwrap();
+        stores.journal.append(last.hash, commit).await.unwrap();
+        if is_published {
+            stores.journal.mark_published(&[key]).await.unwrap();
+        }
+        last = next;
+    }
+}
+
+fn renamed(last: &Envelope, name: &str) -> Envelope {
+    let mut next = last.sealed.clone();
+    next.id = Uuid::now_v7();
+    next.name = EventName::parse("event.changed");
+    next.version += 1;
+    next.commit = CommitBounds {
+        first: next.version,
+        last: next.version,
+    };
+    next.idempotency = None;
+    next.payload["name"] = json!(name);
+    next.seal(&last.hash, None)
+}
+
+/// A message of a stream that no journal knows, with its beginning missing.
+async fn emit_a_stray(folder: &Path, event_id: &str) {
+    let stores = persistence::open(&format!("sqlite:{}", folder.join("event").display()))
+        .await
+        .unwrap();
+    let stream = StreamId::new(StreamKind::Event, event_id).unwrap();
+    let commits = stores.journal.read(&stream, 0, 1).await.unwrap();
+    let mut stray = commits[0].envelopes[0].clone();
+    stray.sealed.stream = StreamId::parse("event/stray").unwrap();
+    stray.sealed.version = 3;
+    let broker = msgqueue::open(&format!("embedded:{}", folder.join("broker").display()))
+        .await
+        .unwrap();
+    broker.emitter.emit(&[stray]).await.unwrap();
+}
+
+async fn wait_until_shown(folder: &TempDir, stream: &str) {
+    eventually("both services have parked it", || async {
+        let shown = parked("list", folder).await;
+        assert!(shown.status.success(), "{}", shown.error);
+        let of = |service| {
+            shown
+                .output
+                .lines()
+                .any(|line| line.starts_with(service) && line.contains(stream))
+        };
+        (of("event") && of("booking")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_parked_on_a_fresh_platform() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = start(&folder).await;
+    for action in ["list", "retry"] {
+        let outcome = parked(action, &folder).await;
+        assert!(outcome.status.success(), "{}", outcome.error);
+        assert_eq!(outcome.output.trim(), "Nothing is parked.");
+    }
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_without_stores_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = parked("list", &folder).await;
+    assert!(!outcome.status.success());
+    assert!(outcome.error.contains("there is no store"), "{}", outcome.error);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_the_broker_lost_is_applied_from_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let event_id = ended_platform(&folder).await;
+    append_behind_the_brokers_back(folder.path(), &event_id).await;
+    let platform = start(&folder).await;
+    let client = platform.client();
+    wait_until_shown(&folder, &event_id).await;
+    let event = format!("/events/{event_id}");
+    assert_eq!(client.get(&event).await.expect(200)["name"], "opera aida");
+
+    let outcome = parked("retry", &folder).await;
+    assert!(outcome.status.success(), "{}{}", outcome.output, outcome.error);
+    assert!(
+        outcome.output.contains("Nothing is parked any more."),
+        "{}",
+        outcome.output
+    );
+    assert_eq!(client.get(&event).await.expect(200)["name"], "behind the gap");
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_service_it_is_applied_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let event_id = ended_platform(&folder).await;
+    append_behind_the_brokers_back(folder.path(), &event_id).await;
+    let platform = start(&folder).await;
+    wait_until_shown(&folder, &event_id).await;
+    platform.stop().await;
+
+    let outcome = parked("retry", &folder).await;
+    assert!(!outcome.status.success());
+    assert!(
+        outcome.output.contains("is applied when it starts"),
+        "{}{}",
+        outcome.output,
+        outcome.error
+    );
+    let platform = start(&folder).await;
+    eventually("nothing is parked any more", || async {
+        (parked("list", &folder).await.output.trim() == "Nothing is parked.").then_some(())
+    })
+    .await;
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn what_no_journal_has_stays_parked_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let event_id = ended_platform(&folder).await;
+    emit_a_stray(folder.path(), &event_id).await;
+    let platform = start(&folder).await;
+    wait_until_shown(&folder, "event/stray").await;
+    let outcome = parked("retry", &folder).await;
+    assert!(!outcome.status.success());
+    assert!(
+        outcome.output.contains("no journal has this stream"),
+        "{}",
+        outcome.output
+    );
+    assert!(outcome.error.contains("still parked"), "{}", outcome.error);
+    platform.stop().await;
+}
