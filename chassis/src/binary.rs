@@ -43,7 +43,7 @@ where
         print_banner(&[(service.settings.service, endpoints)]);
         shutdown.requested().await;
         service.stop().await;
-        Ok(())
+        Ok::<(), StartError>(())
     })
 }
 
@@ -57,8 +57,8 @@ pub fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
     std::env::args_os().map(|argument| if argument == "-conf" { "--conf".into() } else { argument })
 }
 
-/// Runs `work` on a runtime for as long as it takes.
-pub fn run(work: impl Future<Output = Result<(), StartError>>) -> ExitCode {
+/// Runs `work` on a runtime for as long as it takes. A fault is one line on standard error and exit code 1.
+pub fn run<E: Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::load::api::{Api, ApiError, CONSISTENCY_TOKEN, IDEMPOTENCY_KEY};
+use crate::api::{Api, ApiError, CONSISTENCY_TOKEN, IDEMPOTENCY_KEY};
 use crate::load::report;
+use crate::output;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -275,7 +276,7 @@ pub(crate) async fn run(options: Options) -> Result<(), DemoError> {
         rows.push(put_on(&api, show, today, || bar.inc(1)).await?);
     }
     bar.finish_and_clear();
-    crate::print(&crate::table(&rows));
+    output::print(&output::table(&rows));
     Ok(())
 }
 

@@ -18,6 +18,8 @@ use persistence::{Journal, StoreError};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+use crate::output;
+
 const EXAMPLES: &str = "\
 Examples:
   myevents parked list
@@ -108,7 +110,7 @@ pub(crate) async fn run(options: Options) -> Result<(), ParkedError> {
 async fn list(flags: &Flags) -> Result<(), ParkedError> {
     let entries = all_parked(&open(flags).await?).await?;
     if entries.is_empty() {
-        crate::print("Nothing is parked.");
+        output::print("Nothing is parked.");
         return Ok(());
     }
     print_table(&entries, |entry| entry.parked.detail.clone());
@@ -119,7 +121,7 @@ async fn retry(flags: &Flags) -> Result<(), ParkedError> {
     let services = open(flags).await?;
     let entries = all_parked(&services).await?;
     if entries.is_empty() {
-        crate::print("Nothing is parked.");
+        output::print("Nothing is parked.");
         return Ok(());
     }
     let brokers = open_brokers(&entries).await?;
@@ -127,12 +129,12 @@ async fn retry(flags: &Flags) -> Result<(), ParkedError> {
     let silent = wait(&services, watched(&entries, &brokers)).await?;
     let left = all_parked(&services).await?;
     if left.is_empty() {
-        crate::print("Applied. Nothing is parked any more.");
+        output::print("Applied. Nothing is parked any more.");
         return Ok(());
     }
     print_table(&left, |entry| why(entry, &heads, &silent));
     for group in &silent {
-        crate::print(&format!(
+        output::print(&format!(
             "\nNo service takes messages as {group}: what was published is applied when it starts."
         ));
     }
@@ -330,7 +332,7 @@ fn why(entry: &Entry, heads: &Heads, silent: &[String]) -> String {
 fn print_table(entries: &[Entry], last_column: impl Fn(&Entry) -> String) {
     let mut rows = vec![["SERVICE", "GROUP", "STREAM", "VERSION", "REASON", "SINCE", "DETAIL"].map(str::to_owned)];
     rows.extend(entries.iter().map(|entry| row(entry, last_column(entry))));
-    crate::print(&crate::table(&rows));
+    output::print(&output::table(&rows));
 }
 
 fn row(entry: &Entry, detail: String) -> [String; 7] {

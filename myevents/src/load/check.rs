@@ -8,7 +8,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::api::{Api, CONSISTENCY_TOKEN};
+use crate::api::{Api, CONSISTENCY_TOKEN};
 use super::tally::{EventTally, Fate, Tally};
 use super::targets::Target;
 use super::{LoadError, report};

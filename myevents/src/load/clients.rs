@@ -11,7 +11,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use tokio::time::{Instant, interval, sleep};
 
-use super::api::{Api, CONSISTENCY_TOKEN, Reply};
+use crate::api::{Api, CONSISTENCY_TOKEN, Reply};
 use super::pace::Pace;
 use super::tally::{Acknowledged, Fate, Tally};
 use super::targets::Target;

@@ -3,7 +3,6 @@
 //!
 //! It knows the platform by its HTTP API only. It must not look into stores or brokers.
 
-pub(crate) mod api;
 mod check;
 mod clients;
 mod options;
@@ -16,8 +15,10 @@ use thiserror::Error;
 
 pub(crate) use options::Options;
 
-use api::{Api, ApiError};
+use crate::api::{Api, ApiError};
 use check::Difference;
+
+use crate::output;
 
 #[derive(Debug, Error)]
 pub(crate) enum LoadError {
@@ -44,10 +45,10 @@ pub(crate) async fn run(options: Options) -> Result<(), LoadError> {
     }
     let seed = options.seed.unwrap_or_else(rand::random);
     let targets = targets::prepare(&api, &options).await?;
-    crate::print(&report::heading(&options, &targets, seed));
+    output::print(&report::heading(&options, &targets, seed));
     let ran = clients::run(&api, &options, &targets, seed).await?;
-    crate::print(&report::results(&options, &ran));
+    output::print(&report::results(&options, &ran));
     check::check(&api, &targets, &ran.tally).await?;
-    crate::print("nothing oversold, nothing lost");
+    output::print("nothing oversold, nothing lost");
     Ok(())
 }

@@ -9,6 +9,8 @@ use super::clients::Ran;
 use super::tally::Tally;
 use super::targets::Target;
 
+use crate::output;
+
 /// Draws on standard error, and nowhere if that is no terminal.
 pub(crate) fn counting_bar(length: u64, what: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg}");
@@ -51,7 +53,7 @@ pub(crate) fn results(options: &Options, ran: &Ran) -> String {
         rows.push(row("due but not sent", count(missed)));
     }
     rows.extend(latencies(tally));
-    format!("{}\n", crate::table(&rows))
+    format!("{}\n", output::table(&rows))
 }
 
 fn row(name: &str, value: String) -> [String; 2] {

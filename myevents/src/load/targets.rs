@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::api::{Api, ApiError, CONSISTENCY_TOKEN};
+use crate::api::{Api, ApiError, CONSISTENCY_TOKEN};
 use super::check::{self, Facts};
 use super::{LoadError, Options, report};
 

@@ -1,33 +1,9 @@
 //! `myevents demo`: something to look at, and the same however often it runs on a day.
 
-use std::process::{Command, ExitStatus};
-
 use serde_json::Value;
 use testkit::{Client, eventually};
 
-use crate::support::platform;
-
-/// How a command ended, and what it printed.
-pub(crate) struct Outcome {
-    pub(crate) status: ExitStatus,
-    pub(crate) output: String,
-    pub(crate) error: String,
-}
-
-/// Runs a command of the binary to its end.
-pub(crate) async fn myevents(arguments: &[&str]) -> Outcome {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
-    command.args(arguments);
-    let ended = tokio::task::spawn_blocking(move || command.output())
-        .await
-        .unwrap()
-        .unwrap();
-    Outcome {
-        status: ended.status,
-        output: String::from_utf8(ended.stdout).unwrap(),
-        error: String::from_utf8(ended.stderr).unwrap(),
-    }
-}
+use crate::support::{myevents, platform};
 
 async fn items(client: &Client, path: &str) -> Vec<Value> {
     client.get(path).await.expect(200)["items"].as_array().unwrap().clone()

@@ -1,6 +1,6 @@
 //! `myevents load`: it books, reports, and proves that nothing was oversold or lost.
 
-use crate::demo::myevents;
+use crate::support::myevents;
 use crate::support::{event_with_seats, platform};
 
 const PROOF: &str = "nothing oversold, nothing lost";

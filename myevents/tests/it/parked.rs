@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use testkit::{Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
-use crate::demo::{Outcome, myevents};
+use crate::support::{Outcome, myevents};
 use crate::support::event_with_seats;
 
 async fn start(folder: &TempDir) -> Platform {

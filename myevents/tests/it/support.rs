@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 
 use serde_json::{Value, json};
 use testkit::{Client, Platform};
@@ -42,4 +43,26 @@ pub(crate) async fn event_with_seats(client: &Client, capacity: u32) -> String {
     })
     .await;
     id
+}
+
+/// How a command ended, and what it printed.
+pub(crate) struct Outcome {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: String,
+    pub(crate) error: String,
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) async fn myevents(arguments: &[&str]) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
+    command.args(arguments);
+    let ended = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap();
+    Outcome {
+        status: ended.status,
+        output: String::from_utf8(ended.stdout).unwrap(),
+        error: String::from_utf8(ended.stderr).unwrap(),
+    }
 }
