@@ -52,7 +52,9 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
         public_facts: views::public_facts,
         public_actor: guest::masked,
     };
-    let views = service.start_views(vec![Arc::new(BookingsView), Arc::new(InventoriesView), Arc::new(feed)]).await?;
+    let views = service
+        .start_views(vec![Arc::new(BookingsView), Arc::new(InventoriesView), Arc::new(feed)])
+        .await?;
     let follow = FollowEvents {
         inventories: inventories.clone(),
         sales: sales.clone(),

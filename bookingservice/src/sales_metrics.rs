@@ -46,8 +46,14 @@ impl SalesMetrics {
     pub(crate) fn booked(&self, booked: &EventBooked, now: Timestamp) {
         self.seats_per_booking.observe(f64::from(booked.seats));
         let name = booked.event_name.as_deref().unwrap_or_default();
-        let (id, name) = if self.note(&booked.event_id, name, now) { (booked.event_id.as_str(), name) } else { ("other", "other") };
-        self.seats.with_label_values(&[id, name]).inc_by(u64::from(booked.seats));
+        let (id, name) = if self.note(&booked.event_id, name, now) {
+            (booked.event_id.as_str(), name)
+        } else {
+            ("other", "other")
+        };
+        self.seats
+            .with_label_values(&[id, name])
+            .inc_by(u64::from(booked.seats));
     }
 
     /// Drops an event's series.

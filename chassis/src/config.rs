@@ -110,7 +110,9 @@ impl Settings {
         let source = Source::read(defaults, flags.conf.as_deref())?;
         let data_dir = match &flags.data_dir {
             Some(folder) => folder.clone(),
-            None => source.text("data_dir").map_or_else(default_data_dir, |text| Ok(PathBuf::from(text)))?,
+            None => source
+                .text("data_dir")
+                .map_or_else(default_data_dir, |text| Ok(PathBuf::from(text)))?,
         };
         let port = |key, old: &[&str], default: &str| source.port(key, old, default);
         let optional = |key, old: &[&str], default: &str| source.optional_port(key, old, default);
@@ -123,8 +125,12 @@ impl Settings {
                 defaults.listen_tls,
             )?,
             listen_metrics: optional("listen_metrics", &[], defaults.listen_metrics)?,
-            store: source.store()?.unwrap_or_else(|| under("sqlite", &data_dir, defaults.service)),
-            broker: source.broker()?.unwrap_or_else(|| under("embedded", &data_dir, "broker")),
+            store: source
+                .store()?
+                .unwrap_or_else(|| under("sqlite", &data_dir, defaults.service)),
+            broker: source
+                .broker()?
+                .unwrap_or_else(|| under("embedded", &data_dir, "broker")),
             certificate: source.certificate()?,
             cors_origins: source.list("cors_origins").unwrap_or_else(|| vec!["*".to_owned()]),
             shutdown: source.shutdown()?,
@@ -147,7 +153,10 @@ fn default_data_dir() -> Result<PathBuf, SettingsError> {
 /// A broker's address that its type asks for.
 fn needed(key: &str, address: Option<String>) -> Result<Option<String>, SettingsError> {
     let missing = || invalid(key, "is needed with this message_broker_type");
-    address.filter(|address| !address.is_empty()).map(Some).ok_or_else(missing)
+    address
+        .filter(|address| !address.is_empty())
+        .map(Some)
+        .ok_or_else(missing)
 }
 
 fn invalid(key: &str, rule: impl Into<String>) -> SettingsError {
@@ -172,7 +181,9 @@ impl Source {
             check_keys(Config::builder().add_source(file.clone()).build()?)?;
             builder = builder.add_source(file);
         }
-        let environment = Environment::with_prefix("MYEVENTS").prefix_separator("_").separator("__");
+        let environment = Environment::with_prefix("MYEVENTS")
+            .prefix_separator("_")
+            .separator("__");
         Ok(Self {
             config: builder.add_source(environment).build()?,
             service: defaults.service,
@@ -190,20 +201,33 @@ impl Source {
     /// A key, else one of its old names: variables are in capitals.
     fn text_or_old(&self, key: &str, old: &[&str]) -> Option<String> {
         self.text(key).or_else(|| {
-            old.iter().find_map(|name| match name.chars().all(|c| !c.is_lowercase()) {
-                true => std::env::var(name).ok().filter(|text| !text.is_empty() && self.owns_plain_ports),
-                false => self.text(name),
-            })
+            old.iter()
+                .find_map(|name| match name.chars().all(|c| !c.is_lowercase()) {
+                    true => std::env::var(name)
+                        .ok()
+                        .filter(|text| !text.is_empty() && self.owns_plain_ports),
+                    false => self.text(name),
+                })
         })
     }
 
     fn list(&self, key: &str) -> Option<Vec<String>> {
         let own = self.config.get_array(&format!("{}.{key}", self.service));
         if let Ok(values) = own.or_else(|_| self.config.get_array(key)) {
-            return Some(values.into_iter().filter_map(|value| value.into_string().ok()).collect());
+            return Some(
+                values
+                    .into_iter()
+                    .filter_map(|value| value.into_string().ok())
+                    .collect(),
+            );
         }
         let text = self.text(key)?;
-        Some(text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect())
+        Some(
+            text.split(',')
+                .map(|part| part.trim().to_owned())
+                .filter(|part| !part.is_empty())
+                .collect(),
+        )
     }
 
     fn port(&self, key: &str, old: &[&str], default: &str) -> Result<SocketAddr, SettingsError> {
@@ -224,7 +248,10 @@ impl Source {
         if let Some(url) = self.text("store") {
             return Ok(Some(url));
         }
-        let connection = std::env::var("MONGO_URL").ok().filter(|url| !url.is_empty()).or_else(|| self.text("dbconnection"));
+        let connection = std::env::var("MONGO_URL")
+            .ok()
+            .filter(|url| !url.is_empty())
+            .or_else(|| self.text("dbconnection"));
         match (self.text("databasetype").as_deref(), connection) {
             (Some("mongodb") | None, connection) => Ok(connection),
             (Some(other), _) => Err(invalid("databasetype", format!("`{other}` is not known; mongodb is"))),
@@ -241,8 +268,12 @@ impl Source {
         match self.text("message_broker_type").as_deref() {
             Some("amqp") => needed("amqp_message_broker", amqp),
             Some("kafka") => needed("kafka_message_brokers", kafka.map(|brokers| format!("kafka:{brokers}"))),
-            Some(other) => Err(invalid("message_broker_type", format!("`{other}` is not known; amqp and kafka are"))),
-            None => Ok(variable("AMQP_BROKER_URL").or_else(|| variable("KAFKA_BROKER_URLS").map(|urls| format!("kafka:{urls}")))),
+            Some(other) => Err(invalid(
+                "message_broker_type",
+                format!("`{other}` is not known; amqp and kafka are"),
+            )),
+            None => Ok(variable("AMQP_BROKER_URL")
+                .or_else(|| variable("KAFKA_BROKER_URLS").map(|urls| format!("kafka:{urls}")))),
         }
     }
 
@@ -258,7 +289,12 @@ impl Source {
     fn shutdown(&self) -> Result<Duration, SettingsError> {
         let text = self.text("shutdown_seconds").unwrap_or_else(|| "30".to_owned());
         let seconds = text.parse().ok().filter(|seconds| (1..=600).contains(seconds));
-        let rule = || invalid("shutdown_seconds", format!("`{text}` is not a whole number from 1 to 600"));
+        let rule = || {
+            invalid(
+                "shutdown_seconds",
+                format!("`{text}` is not a whole number from 1 to 600"),
+            )
+        };
         seconds.map(Duration::from_secs).ok_or_else(rule)
     }
 
@@ -266,7 +302,10 @@ impl Source {
         let format = self.text("log_format").unwrap_or_else(|| "human".to_owned());
         let filter = self.text("log").unwrap_or_else(|| "info,actix_server=warn".to_owned());
         if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
-            return Err(invalid("log", format!("`{filter}` is not a filter such as `info` or `warn,chassis=debug`")));
+            return Err(invalid(
+                "log",
+                format!("`{filter}` is not a filter such as `info` or `warn,chassis=debug`"),
+            ));
         }
         match format.as_str() {
             "human" | "json" => Ok(Logging {
@@ -312,7 +351,11 @@ fn check_key(key: &str) -> Result<(), SettingsError> {
 
 /// `:8181` listens on all addresses, as the original's endpoints do.
 fn resolve(text: &str) -> Option<SocketAddr> {
-    let text = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    let text = if text.starts_with(':') {
+        format!("0.0.0.0{text}")
+    } else {
+        text.to_owned()
+    };
     text.to_socket_addrs().ok()?.next()
 }
 

@@ -70,7 +70,8 @@ impl View for FeedView {
             facts,
         };
         let id = format!("{}@{}", envelope.stream, envelope.version);
-        unit.update(COLLECTION, &id, recorded, |kept: &mut Entry| *kept = entry).await
+        unit.update(COLLECTION, &id, recorded, |kept: &mut Entry| *kept = entry)
+            .await
     }
 }
 

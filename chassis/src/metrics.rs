@@ -51,9 +51,12 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        let requests = counters(&registry, "myevents_http_requests_total", "Requests answered", &[
-            "method", "route", "status",
-        ])?;
+        let requests = counters(
+            &registry,
+            "myevents_http_requests_total",
+            "Requests answered",
+            &["method", "route", "status"],
+        )?;
         let seconds = HistogramVec::new(
             HistogramOpts::new("myevents_http_request_duration_seconds", "Time to the answer"),
             &["method", "route"],
@@ -95,9 +98,21 @@ impl HttpMetrics {
 impl DeskMetrics {
     fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         Ok(Self {
-            commits: counter(registry, "myevents_desk_commits_total", "Commits appended to the journal")?,
-            events: counter(registry, "myevents_desk_events_total", "Domain events appended to the journal")?,
-            conflicts: counter(registry, "myevents_desk_conflicts_total", "Appends that another writer preceded")?,
+            commits: counter(
+                registry,
+                "myevents_desk_commits_total",
+                "Commits appended to the journal",
+            )?,
+            events: counter(
+                registry,
+                "myevents_desk_events_total",
+                "Domain events appended to the journal",
+            )?,
+            conflicts: counter(
+                registry,
+                "myevents_desk_conflicts_total",
+                "Appends that another writer preceded",
+            )?,
         })
     }
 
@@ -114,8 +129,16 @@ impl DeskMetrics {
 impl RelayMetrics {
     fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         Ok(Self {
-            published: counter(registry, "myevents_relay_published_total", "Envelopes the broker confirmed")?,
-            failures: counter(registry, "myevents_relay_failures_total", "Rounds that failed and are repeated")?,
+            published: counter(
+                registry,
+                "myevents_relay_published_total",
+                "Envelopes the broker confirmed",
+            )?,
+            failures: counter(
+                registry,
+                "myevents_relay_failures_total",
+                "Rounds that failed and are repeated",
+            )?,
             waiting: gauge(registry, "myevents_relay_waiting_commits", "Commits not yet published")?,
             holds_lease: gauge(registry, "myevents_relay_lease", "1 where this process relays")?,
         })
@@ -142,12 +165,30 @@ impl ConsumerMetrics {
     fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let name = "myevents_consumer_envelopes_total";
         Ok(Self {
-            envelopes: counters(registry, name, "Envelopes consumed, by what became of them", &[
-                "group", "outcome",
-            ])?,
-            parked: counters(registry, "myevents_parked_total", "Envelopes parked", &["group", "reason"])?,
-            parked_now: gauges(registry, "myevents_parked_envelopes", "Envelopes parked now", &["group"])?,
-            lag: gauges(registry, "myevents_consumer_lag", "Messages a group has not acknowledged", &["group"])?,
+            envelopes: counters(
+                registry,
+                name,
+                "Envelopes consumed, by what became of them",
+                &["group", "outcome"],
+            )?,
+            parked: counters(
+                registry,
+                "myevents_parked_total",
+                "Envelopes parked",
+                &["group", "reason"],
+            )?,
+            parked_now: gauges(
+                registry,
+                "myevents_parked_envelopes",
+                "Envelopes parked now",
+                &["group"],
+            )?,
+            lag: gauges(
+                registry,
+                "myevents_consumer_lag",
+                "Messages a group has not acknowledged",
+                &["group"],
+            )?,
         })
     }
 

@@ -30,7 +30,10 @@ impl Handler for Policies {
     async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError> {
         let mut streams: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
         for recorded in batch {
-            streams.entry(recorded.envelope.stream.as_str()).or_default().push(recorded);
+            streams
+                .entry(recorded.envelope.stream.as_str())
+                .or_default()
+                .push(recorded);
         }
         let mut pending = Vec::with_capacity(streams.len());
         for envelopes in streams.into_values() {

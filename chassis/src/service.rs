@@ -139,7 +139,8 @@ impl Service {
         let search = Arc::clone(&self.stores.search);
         let handler = Views::open(views, generation.clone(), Arc::clone(&documents), search).await?;
         let group = generation.group(self.settings.service);
-        self.consume("views", group, progress.clone(), Arc::new(handler)).await?;
+        self.consume("views", group, progress.clone(), Arc::new(handler))
+            .await?;
         Ok(LiveViews {
             generation,
             progress,
@@ -152,7 +153,8 @@ impl Service {
         let documents = Arc::clone(&self.stores.documents);
         let progress = Progress::open(documents, "policies_progress".to_owned()).await?;
         let group = format!("{}.policies", self.settings.service);
-        self.consume("policies", group, progress.clone(), Arc::new(Policies { policies })).await?;
+        self.consume("policies", group, progress.clone(), Arc::new(Policies { policies }))
+            .await?;
         Ok(progress)
     }
 
@@ -259,8 +261,16 @@ async fn claim(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
         Err(PutError::Store(error)) => return Err(error.into()),
         Err(PutError::Conflict { .. }) => {}
     }
-    let found = stores.documents.get("owner", &["service"]).await?.into_iter().next().flatten();
-    let owner = found.and_then(|mark| Some(mark.body.get("name")?.as_str()?.to_owned())).unwrap_or_default();
+    let found = stores
+        .documents
+        .get("owner", &["service"])
+        .await?
+        .into_iter()
+        .next()
+        .flatten();
+    let owner = found
+        .and_then(|mark| Some(mark.body.get("name")?.as_str()?.to_owned()))
+        .unwrap_or_default();
     if owner == settings.service {
         return Ok(());
     }

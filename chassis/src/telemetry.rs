@@ -11,7 +11,14 @@ use crate::config::Logging;
 pub fn start(logging: &Logging) {
     let filter = EnvFilter::try_new(&logging.filter).unwrap_or_default();
     let colours = std::io::stdout().is_terminal();
-    let logs = fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stdout);
+    let logs = fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stdout);
     // Fails only where logging is set up already, as in tests.
-    let _ = if logging.json { logs.json().try_init() } else { logs.with_target(false).try_init() };
+    let _ = if logging.json {
+        logs.json().try_init()
+    } else {
+        logs.with_target(false).try_init()
+    };
 }

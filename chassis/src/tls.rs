@@ -146,7 +146,11 @@ fn make_pair(folder: &Path) -> Result<(), TlsError> {
         return Ok(());
     }
     fs::remove_dir_all(&draft).map_err(|error| failed(&draft, error))?;
-    if folder.join(CERTIFICATE).is_file() { Ok(()) } else { moved.map_err(|error| failed(folder, error)) }
+    if folder.join(CERTIFICATE).is_file() {
+        Ok(())
+    } else {
+        moved.map_err(|error| failed(folder, error))
+    }
 }
 
 fn write_private(path: &Path, content: &[u8]) -> Result<(), TlsError> {

@@ -105,7 +105,15 @@ mod tests {
 
     #[test]
     fn malformed_stream_ids_are_refused() {
-        for text in ["", "event", "event/", "/1", "event/a b", "event/\0", &format!("event/{}", "x".repeat(200))] {
+        for text in [
+            "",
+            "event",
+            "event/",
+            "/1",
+            "event/a b",
+            "event/\0",
+            &format!("event/{}", "x".repeat(200)),
+        ] {
             assert_eq!(StreamId::parse(text), Err(InvalidStreamId), "{text:?}");
         }
     }

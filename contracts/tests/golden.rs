@@ -2,7 +2,12 @@
 //!
 //! A file is never changed. For a new version, run with `NEW_GOLDEN=1` once: missing files are written from the samples
 //! below.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a fault here is a failing test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a fault here is a failing test"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -90,7 +95,13 @@ fn samples() -> Vec<(&'static str, DomainEvent)> {
     vec![
         ("event", DomainEvent::EventCreated(event.clone())),
         ("event", DomainEvent::EventChanged(event)),
-        ("event", DomainEvent::EventCancelled(EventCancelled { id: id.clone(), name: name.clone() })),
+        (
+            "event",
+            DomainEvent::EventCancelled(EventCancelled {
+                id: id.clone(),
+                name: name.clone(),
+            }),
+        ),
         ("location", DomainEvent::LocationCreated(location())),
         ("location", DomainEvent::LocationChanged(location())),
         ("inventory", DomainEvent::InventoryOpened(terms())),
@@ -113,8 +124,21 @@ fn samples() -> Vec<(&'static str, DomainEvent)> {
                 seats: 2,
             }),
         ),
-        ("inventory", DomainEvent::BookingCancelled(BookingCancelled { booking_id, event_id: id, user_id, seats: 2 })),
-        ("user", DomainEvent::UserRegistered(UserRegistered { id: "0193e0a0-0000-7000-8000-000000000009".to_owned() })),
+        (
+            "inventory",
+            DomainEvent::BookingCancelled(BookingCancelled {
+                booking_id,
+                event_id: id,
+                user_id,
+                seats: 2,
+            }),
+        ),
+        (
+            "user",
+            DomainEvent::UserRegistered(UserRegistered {
+                id: "0193e0a0-0000-7000-8000-000000000009".to_owned(),
+            }),
+        ),
     ]
 }
 
@@ -128,7 +152,10 @@ fn envelope(kind: &str, event: &DomainEvent) -> Envelope {
         schema_version: event.schema_version(),
         time: time("2026-11-21T08:30:00.125Z"),
         actor: Actor::new("guest-000102030405060708090a0b0c0d0e0f"),
-        idempotency: Some(IdempotencyDigests { key: "aa".repeat(32), request: "bb".repeat(32) }),
+        idempotency: Some(IdempotencyDigests {
+            key: "aa".repeat(32),
+            request: "bb".repeat(32),
+        }),
         payload: event.payload(),
     };
     let trace = TraceContext {
@@ -139,7 +166,9 @@ fn envelope(kind: &str, event: &DomainEvent) -> Envelope {
 }
 
 fn read_all() -> Vec<(String, Value)> {
-    let entries = fs::read_dir(golden_folder()).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(golden_folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     entries
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -168,7 +197,11 @@ fn every_golden_envelope_is_read_and_its_hash_holds() {
     for (file, json) in read_all() {
         let envelope: Envelope = serde_json::from_value(json.clone()).unwrap();
         assert!(envelope.event().is_ok(), "{file}: {:?}", envelope.event());
-        assert_eq!(serde_json::to_value(&envelope).unwrap(), json, "{file}: written as it was read");
+        assert_eq!(
+            serde_json::to_value(&envelope).unwrap(),
+            json,
+            "{file}: written as it was read"
+        );
         let checked = verify_chain((0, Hash::GENESIS), std::slice::from_ref(&envelope));
         assert_eq!(checked, Ok((1, envelope.hash)), "{file}");
     }
@@ -180,7 +213,10 @@ fn every_version_of_every_domain_event_has_a_golden_file() {
     for (_, event) in samples() {
         let name = event.name();
         for version in 1..=upcast::current_schema_version(&name).unwrap() {
-            assert!(found.contains(&format!("{name}.v{version}.json")), "{name} version {version}");
+            assert!(
+                found.contains(&format!("{name}.v{version}.json")),
+                "{name} version {version}"
+            );
         }
     }
 }
@@ -214,20 +250,39 @@ fn other_implementations_spellings_are_read() {
         r#"{"ID":"e1","Name":"aida","LocationID":3,"Start":"2026-12-15T15:00:00+01:00","End":1797350400}"#,
     ] {
         for name in ["event.created", "eventCreated"] {
-            let DomainEvent::EventCreated(event) = decode(name, payload) else { panic!("{payload}") };
-            assert_eq!((event.id.as_str(), event.location_id.as_str()), ("e1", "3"), "{payload}");
+            let DomainEvent::EventCreated(event) = decode(name, payload) else {
+                panic!("{payload}")
+            };
+            assert_eq!(
+                (event.id.as_str(), event.location_id.as_str()),
+                ("e1", "3"),
+                "{payload}"
+            );
             assert_eq!(event.start_time, time("2026-12-15T14:00:00Z"), "{payload}");
             assert_eq!(event.capacity, None);
         }
     }
-    for payload in [r#"{"event_id":"e1","user_id":"u1"}"#, r#"{"eventId":"e1","userId":"u1"}"#] {
-        let DomainEvent::EventBooked(booked) = decode("eventBooked", payload) else { panic!("{payload}") };
-        assert_eq!((booked.event_id.as_str(), booked.user_id.as_str(), booked.seats), ("e1", "u1", 1));
+    for payload in [
+        r#"{"event_id":"e1","user_id":"u1"}"#,
+        r#"{"eventId":"e1","userId":"u1"}"#,
+    ] {
+        let DomainEvent::EventBooked(booked) = decode("eventBooked", payload) else {
+            panic!("{payload}")
+        };
+        assert_eq!(
+            (booked.event_id.as_str(), booked.user_id.as_str(), booked.seats),
+            ("e1", "u1", 1)
+        );
     }
     let payload = r#"{"id":3,"name":"Opera","address":"a","country":"c","opentime":7,"closetime":20,
         "halls":[{"name":"h","location":"l","capacity":10}]}"#;
-    let DomainEvent::LocationCreated(location) = decode("locationCreated", payload) else { panic!() };
-    assert_eq!((location.id.as_str(), location.open_time, location.total_capacity()), ("3", Some(7), Some(10)));
+    let DomainEvent::LocationCreated(location) = decode("locationCreated", payload) else {
+        panic!()
+    };
+    assert_eq!(
+        (location.id.as_str(), location.open_time, location.total_capacity()),
+        ("3", Some(7), Some(10))
+    );
 }
 
 #[test]
@@ -235,7 +290,10 @@ fn a_newer_schema_and_an_unknown_name_are_told_apart() {
     use contracts::{DecodeError, EventName};
     let payload = serde_json::json!({"id": "1"});
     let newer = DomainEvent::decode(&EventName::parse("user.registered"), 99, payload.clone());
-    assert!(matches!(newer, Err(DecodeError::NewerSchema { found: 99, .. })), "{newer:?}");
+    assert!(
+        matches!(newer, Err(DecodeError::NewerSchema { found: 99, .. })),
+        "{newer:?}"
+    );
     let unknown = DomainEvent::decode(&EventName::parse("user.promoted"), 1, payload);
     assert!(matches!(unknown, Err(DecodeError::UnknownName(_))), "{unknown:?}");
     let malformed = DomainEvent::decode(&EventName::parse("user.registered"), 1, serde_json::json!([]));

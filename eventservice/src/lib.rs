@@ -41,7 +41,9 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     service.start_relay();
     let events: Desk<Event> = service.desk();
     let locations: Desk<Location> = service.desk();
-    let views = service.start_views(vec![Arc::new(EventsView), Arc::new(LocationsView)]).await?;
+    let views = service
+        .start_views(vec![Arc::new(EventsView), Arc::new(LocationsView)])
+        .await?;
     let documents = Arc::clone(&service.stores.documents);
     let follow = FollowLocation::open(events.clone(), locations.clone(), documents).await?;
     service.start_policies(vec![Arc::new(follow)]).await?;

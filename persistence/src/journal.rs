@@ -98,9 +98,8 @@ impl Commit {
         let (Some(first), Some(last)) = (self.envelopes.first(), self.envelopes.last()) else {
             return Err(InvalidCommit::Empty);
         };
-        let whole = |e: &Envelope| {
-            e.stream == first.stream && e.commit.first == first.version && e.commit.last == last.version
-        };
+        let whole =
+            |e: &Envelope| e.stream == first.stream && e.commit.first == first.version && e.commit.last == last.version;
         if first.version == 0 || !self.envelopes.iter().all(whole) {
             return Err(InvalidCommit::Mixed);
         }

@@ -18,10 +18,6 @@ pub trait Lease: Send + Sync {
 
     /// Replaces `expected` (`None`: no record yet) by `next`. False where the record is another one by now. Of several
     /// racing calls with the same `expected` one succeeds.
-    async fn replace(
-        &self,
-        name: &str,
-        expected: Option<&LeaseRecord>,
-        next: &LeaseRecord,
-    ) -> Result<bool, StoreError>;
+    async fn replace(&self, name: &str, expected: Option<&LeaseRecord>, next: &LeaseRecord)
+    -> Result<bool, StoreError>;
 }

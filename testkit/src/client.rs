@@ -27,7 +27,10 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { http, base: base.into() }
+        Self {
+            http,
+            base: base.into(),
+        }
     }
 
     pub fn base(&self) -> &str {
@@ -122,6 +125,9 @@ impl Reply {
     pub fn faulty_fields(&self) -> Vec<String> {
         let body = self.expect(422);
         let errors = body["errors"].as_array().unwrap_or_else(|| panic!("{body}"));
-        errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
+        errors
+            .iter()
+            .map(|error| error["field"].as_str().unwrap().to_owned())
+            .collect()
     }
 }

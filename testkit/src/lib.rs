@@ -1,7 +1,12 @@
 //! What tests need: the real platform as a process, a client, a clock that jumps, and waiting without sleeping.
 //!
 //! No production code depends on this crate. Faults panic: they are the test's failure.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a fault here is a failing test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a fault here is a failing test"
+)]
 
 mod client;
 mod clock;

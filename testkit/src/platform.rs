@@ -72,9 +72,15 @@ impl PlatformBuilder {
             command.env(format!("MYEVENTS_EVENT__{key}"), "127.0.0.1:0");
             command.env(format!("MYEVENTS_BOOKING__{key}"), "127.0.0.1:0");
         }
-        command.envs(self.variables).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .envs(self.variables)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
-        let endpoints = timeout(START, read_banner(&mut child)).await.expect("the platform did not start in time");
+        let endpoints = timeout(START, read_banner(&mut child))
+            .await
+            .expect("the platform did not start in time");
         Platform {
             child,
             folder: self.folder,
@@ -95,7 +101,9 @@ impl Platform {
 
     /// The URL of an endpoint: `event API`, `booking HTTPS`, `event metrics`, …
     pub fn url(&self, endpoint: &str) -> &str {
-        self.endpoints.get(endpoint).unwrap_or_else(|| panic!("no `{endpoint}` in {:?}", self.endpoints))
+        self.endpoints
+            .get(endpoint)
+            .unwrap_or_else(|| panic!("no `{endpoint}` in {:?}", self.endpoints))
     }
 
     /// A client of the port that serves everything.
@@ -113,7 +121,9 @@ impl Platform {
     pub async fn metric(&self, service: &str, series: &str) -> f64 {
         let url = self.url(&format!("{service} metrics"));
         let text = Client::new(url).get("").await.text;
-        let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
+        let line = text
+            .lines()
+            .find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
         line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 
@@ -128,7 +138,10 @@ impl Platform {
 
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
-        timeout(END, self.child.wait()).await.expect("it did not end in time").unwrap()
+        timeout(END, self.child.wait())
+            .await
+            .expect("it did not end in time")
+            .unwrap()
     }
 
     /// SIGTERM, and success.
@@ -144,7 +157,9 @@ impl Platform {
 }
 
 fn signal(pid: u32, name: &str) {
-    let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    let status = std::process::Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status();
     assert!(status.unwrap().success());
 }
 

@@ -29,11 +29,20 @@ struct Booking {
 pub(crate) enum InventoryCommand {
     /// Sell on these terms from now on. Older terms than those in force change nothing.
     SetTerms(InventoryTerms),
-    Close { event_id: String, source_version: u64 },
+    Close {
+        event_id: String,
+        source_version: u64,
+    },
     /// All seats or none.
-    Book { booking_id: String, user_id: String, seats: u32 },
+    Book {
+        booking_id: String,
+        user_id: String,
+        seats: u32,
+    },
     /// The seats return.
-    Cancel { booking_id: String },
+    Cancel {
+        booking_id: String,
+    },
 }
 
 /// Why seats are not sold, or a booking is not cancelled.
@@ -41,13 +50,31 @@ pub(crate) enum InventoryCommand {
 pub(crate) enum InventoryRejection {
     /// Never opened: there is no such event, as far as is known.
     NotOpened,
-    EventCancelled { left: u32 },
-    EventOver { left: u32 },
-    SalesNotStarted { start: Timestamp, left: u32 },
-    SalesEnded { left: u32 },
-    NotEnoughSeats { left: u32 },
-    OverBookingLimit { most: u32, left: u32 },
-    OverUserLimit { most: u32, booked: u32, left: u32 },
+    EventCancelled {
+        left: u32,
+    },
+    EventOver {
+        left: u32,
+    },
+    SalesNotStarted {
+        start: Timestamp,
+        left: u32,
+    },
+    SalesEnded {
+        left: u32,
+    },
+    NotEnoughSeats {
+        left: u32,
+    },
+    OverBookingLimit {
+        most: u32,
+        left: u32,
+    },
+    OverUserLimit {
+        most: u32,
+        booked: u32,
+        left: u32,
+    },
     UnknownBooking,
     /// Bookings can be cancelled until the event starts.
     EventStarted,
@@ -160,7 +187,10 @@ impl Inventory {
             return Err(InventoryRejection::OverBookingLimit { most, left });
         }
         let booked = self.seats_of_users.get(user_id).copied().unwrap_or(0);
-        if let Some(most) = terms.max_seats_per_user.filter(|most| booked.saturating_add(seats) > *most) {
+        if let Some(most) = terms
+            .max_seats_per_user
+            .filter(|most| booked.saturating_add(seats) > *most)
+        {
             return Err(InventoryRejection::OverUserLimit { most, booked, left });
         }
         if seats > left {
@@ -170,7 +200,10 @@ impl Inventory {
     }
 
     fn cancel(&self, booking_id: &str, now: Timestamp) -> Result<Vec<DomainEvent>, InventoryRejection> {
-        let booking = self.bookings.get(booking_id).ok_or(InventoryRejection::UnknownBooking)?;
+        let booking = self
+            .bookings
+            .get(booking_id)
+            .ok_or(InventoryRejection::UnknownBooking)?;
         let terms = self.terms.as_ref().ok_or(InventoryRejection::NotOpened)?;
         if booking.cancelled {
             return Ok(Vec::new());
@@ -189,7 +222,8 @@ impl Inventory {
     fn take_seats(&mut self, booked: &EventBooked) {
         self.sold = self.sold.saturating_add(booked.seats);
         let of_user = self.seats_of_users.get(&booked.user_id).copied().unwrap_or(0);
-        self.seats_of_users.insert_mut(booked.user_id.clone(), of_user.saturating_add(booked.seats));
+        self.seats_of_users
+            .insert_mut(booked.user_id.clone(), of_user.saturating_add(booked.seats));
         let booking = Booking {
             user_id: booked.user_id.clone(),
             seats: booked.seats,
@@ -308,14 +342,20 @@ mod tests {
         assert_eq!(cancel(&mut inventory, "1", at(-1)), Ok(()));
         assert_eq!(cancel(&mut inventory, "1", at(-1)), Ok(()));
         assert_eq!(inventory.left(), 5);
-        assert_eq!(cancel(&mut inventory, "2", at(-1)), Err(InventoryRejection::UnknownBooking));
+        assert_eq!(
+            cancel(&mut inventory, "2", at(-1)),
+            Err(InventoryRejection::UnknownBooking)
+        );
     }
 
     #[test]
     fn bookings_can_be_cancelled_until_the_event_starts() {
         let mut inventory = opened(terms(5));
         book(&mut inventory, "1", "u", 5).unwrap();
-        assert_eq!(cancel(&mut inventory, "1", at(0)), Err(InventoryRejection::EventStarted));
+        assert_eq!(
+            cancel(&mut inventory, "1", at(0)),
+            Err(InventoryRejection::EventStarted)
+        );
     }
 
     #[test]
@@ -326,10 +366,17 @@ mod tests {
             ..terms(100)
         });
         let refused = book(&mut inventory, "0", "u", 4);
-        assert_eq!(refused, Err(InventoryRejection::OverBookingLimit { most: 3, left: 100 }));
+        assert_eq!(
+            refused,
+            Err(InventoryRejection::OverBookingLimit { most: 3, left: 100 })
+        );
         book(&mut inventory, "1", "u", 3).unwrap();
         let refused = book(&mut inventory, "2", "u", 2);
-        let expected = InventoryRejection::OverUserLimit { most: 4, booked: 3, left: 97 };
+        let expected = InventoryRejection::OverUserLimit {
+            most: 4,
+            booked: 3,
+            left: 97,
+        };
         assert_eq!(refused, Err(expected));
         assert_eq!(book(&mut inventory, "3", "another", 2), Ok(()));
         cancel(&mut inventory, "1", at(-1)).unwrap();
@@ -350,7 +397,10 @@ mod tests {
         };
         let rejected = |now| inventory.decide(&command, now).unwrap_err();
         let left = 5;
-        assert_eq!(rejected(at(-6)), InventoryRejection::SalesNotStarted { start: at(-5), left });
+        assert_eq!(
+            rejected(at(-6)),
+            InventoryRejection::SalesNotStarted { start: at(-5), left }
+        );
         assert_eq!(rejected(at(-1)), InventoryRejection::SalesEnded { left });
         assert_eq!(rejected(at(2)), InventoryRejection::EventOver { left });
         assert!(inventory.decide(&command, at(-2)).is_ok());
@@ -364,9 +414,15 @@ mod tests {
             source_version: 2,
         };
         decide(&mut inventory, &close, at(-9)).unwrap();
-        assert_eq!(book(&mut inventory, "1", "u", 1), Err(InventoryRejection::EventCancelled { left: 5 }));
+        assert_eq!(
+            book(&mut inventory, "1", "u", 1),
+            Err(InventoryRejection::EventCancelled { left: 5 })
+        );
         assert_eq!(inventory.decide(&close, at(-9)), Ok(vec![]));
-        assert_eq!(book(&mut Inventory::default(), "1", "u", 1), Err(InventoryRejection::NotOpened));
+        assert_eq!(
+            book(&mut Inventory::default(), "1", "u", 1),
+            Err(InventoryRejection::NotOpened)
+        );
     }
 
     #[test]
@@ -390,6 +446,9 @@ mod tests {
             ..terms(2)
         };
         decide(&mut inventory, &InventoryCommand::SetTerms(lowered), at(-9)).unwrap();
-        assert_eq!(book(&mut inventory, "2", "u", 1), Err(InventoryRejection::NotEnoughSeats { left: 0 }));
+        assert_eq!(
+            book(&mut inventory, "2", "u", 1),
+            Err(InventoryRejection::NotEnoughSeats { left: 0 })
+        );
     }
 }

@@ -65,7 +65,10 @@ pub(super) async fn book(
 ) -> Result<HttpResponse, Problem> {
     let booking = NewBooking::read(body.clone())?;
     let stream = inventory_of(&event_id)?;
-    Token::of(&http)?.only(|stream| stream.is(StreamKind::Event)).wait(&api.policies).await?;
+    Token::of(&http)?
+        .only(|stream| stream.is(StreamKind::Event))
+        .wait(&api.policies)
+        .await?;
     let user_id = user_of(&http, &api, booking.user_id).await?;
     let command = InventoryCommand::Book {
         booking_id: Uuid::now_v7().to_string(),
@@ -100,7 +103,11 @@ fn booked(api: &BookingApi, outcome: &Outcome) -> Result<HttpResponse, Problem> 
         api.sales.booked(&booked, envelope.time);
     }
     let location = format!("/bookings/{}", booked.booking_id);
-    Ok(writing::created(location, outcome, &BookingReply::booked(booked, envelope.time)))
+    Ok(writing::created(
+        location,
+        outcome,
+        &BookingReply::booked(booked, envelope.time),
+    ))
 }
 
 /// Who books: the user that the body or the header names, else a new guest.
@@ -133,7 +140,9 @@ pub(super) async fn list_of_event(
     find_inventory(&api, &event_id).await?;
     let viewer = caller::actor_of(&http)?;
     let viewer = viewer.as_ref().map(Actor::as_str);
-    Ok(bookings_by(&api, BY_EVENT, &event_id, page, viewer).await?.respond(&http))
+    Ok(bookings_by(&api, BY_EVENT, &event_id, page, viewer)
+        .await?
+        .respond(&http))
 }
 
 /// What is left of an event.
@@ -187,7 +196,10 @@ pub(super) async fn cancel(
     let stream = inventory_of(&document.event_id)?;
     let command = InventoryCommand::Cancel { booking_id: id.clone() };
     let actor = Actor::new(document.user_id.clone());
-    let outcome = api.inventories.handle(&stream, caller::request(&http, &Map::new(), command, actor)?).await?;
+    let outcome = api
+        .inventories
+        .handle(&stream, caller::request(&http, &Map::new(), command, actor)?)
+        .await?;
     let viewer = caller::actor_of(&http)?;
     let reply = reply_of(&api, id.into_inner(), document, viewer.as_ref().map(Actor::as_str)).await?;
     // Cancelled earlier, it says when in the view.
@@ -231,7 +243,11 @@ async fn bookings_by(
 async fn cancelled_events(api: &BookingApi, event_ids: BTreeSet<&str>) -> Result<BTreeSet<String>, StoreError> {
     let event_ids: Vec<&str> = event_ids.into_iter().collect();
     let found: Vec<(String, InventoryDocument)> = api.views.get_many(inventories::COLLECTION, &event_ids).await?;
-    Ok(found.into_iter().filter(|(_, inventory)| inventory.closed).map(|(id, _)| id).collect())
+    Ok(found
+        .into_iter()
+        .filter(|(_, inventory)| inventory.closed)
+        .map(|(id, _)| id)
+        .collect())
 }
 
 async fn reply_of(

@@ -45,7 +45,9 @@ fn refused(short_name: &'static str, title: &'static str, left: u32) -> Problem 
         1 => "1 seat is left.".to_owned(),
         left => format!("{left} seats are left."),
     };
-    Problem::new(StatusCode::CONFLICT, short_name, title).detail(detail).with("seats_left", left)
+    Problem::new(StatusCode::CONFLICT, short_name, title)
+        .detail(detail)
+        .with("seats_left", left)
 }
 
 impl From<UserRejection> for Problem {

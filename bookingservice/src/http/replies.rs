@@ -89,7 +89,11 @@ impl BookingReply {
     /// A booking as `viewer` may see it.
     pub(crate) fn of(id: String, document: BookingDocument, event_cancelled: bool, viewer: Option<&str>) -> Self {
         let own = viewer == Some(document.user_id.as_str());
-        let user_id = if own { &document.user_id } else { guest::masked(&document.user_id) };
+        let user_id = if own {
+            &document.user_id
+        } else {
+            guest::masked(&document.user_id)
+        };
         Self {
             id,
             user_id: user_id.to_owned(),
@@ -97,7 +101,11 @@ impl BookingReply {
             event_name: document.event_name,
             seats: document.seats,
             date: document.booked_at,
-            status: if document.cancelled_at.is_some() { BookingStatus::Cancelled } else { BookingStatus::Booked },
+            status: if document.cancelled_at.is_some() {
+                BookingStatus::Cancelled
+            } else {
+                BookingStatus::Booked
+            },
             cancelled_at: document.cancelled_at,
             event_cancelled,
         }

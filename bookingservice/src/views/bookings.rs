@@ -61,7 +61,8 @@ impl View for BookingsView {
                     cancelled_at: None,
                     version: envelope.version,
                 };
-                unit.update(COLLECTION, &booked.booking_id, recorded, |kept| *kept = document).await
+                unit.update(COLLECTION, &booked.booking_id, recorded, |kept| *kept = document)
+                    .await
             }
             DomainEvent::BookingCancelled(cancelled) => {
                 let change = |kept: &mut BookingDocument| {

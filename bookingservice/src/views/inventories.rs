@@ -45,7 +45,10 @@ impl View for InventoriesView {
             return Ok(());
         }
         let id = recorded.envelope.stream.entity_id().to_owned();
-        unit.update(COLLECTION, &id, recorded, |document: &mut InventoryDocument| document.take_in(recorded)).await
+        unit.update(COLLECTION, &id, recorded, |document: &mut InventoryDocument| {
+            document.take_in(recorded)
+        })
+        .await
     }
 }
 
@@ -76,6 +79,10 @@ impl InventoryDocument {
         if terms.sales_start.is_some_and(|start| now < start) {
             return SalesStatus::NotStarted;
         }
-        if self.sold >= terms.capacity { SalesStatus::SoldOut } else { SalesStatus::OnSale }
+        if self.sold >= terms.capacity {
+            SalesStatus::SoldOut
+        } else {
+            SalesStatus::OnSale
+        }
     }
 }

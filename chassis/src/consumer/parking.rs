@@ -92,7 +92,10 @@ impl Parking {
     /// The streams of a group that have something parked.
     pub(crate) async fn streams(&self, group: &str) -> Result<HashSet<StreamId>, StoreError> {
         let parked = self.list(Some(group)).await?;
-        Ok(parked.iter().filter_map(|entry| StreamId::parse(&entry.stream).ok()).collect())
+        Ok(parked
+            .iter()
+            .filter_map(|entry| StreamId::parse(&entry.stream).ok())
+            .collect())
     }
 
     /// What is parked of a stream behind `after`, in order, a bounded number.

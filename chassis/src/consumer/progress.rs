@@ -56,7 +56,9 @@ impl Progress {
     pub async fn version(&self, stream: &StreamId) -> Result<u64, StoreError> {
         let found = self.documents.get(&self.collection, &[stream.as_str()]).await?;
         let kept = found.into_iter().next().flatten().map(read).transpose()?;
-        Ok(kept.and_then(|kept| kept.position).map_or(0, |position| position.version))
+        Ok(kept
+            .and_then(|kept| kept.position)
+            .map_or(0, |position| position.version))
     }
 
     /// Waits until `version` of `stream` is applied. False if it is not by then.
@@ -81,7 +83,13 @@ impl Progress {
         let mut kept = HashMap::with_capacity(streams.len());
         for (stream, document) in streams.iter().zip(found) {
             let record = document.map(read).transpose()?;
-            kept.insert(stream.clone(), record.unwrap_or(Kept { position: None, revision: 0 }));
+            kept.insert(
+                stream.clone(),
+                record.unwrap_or(Kept {
+                    position: None,
+                    revision: 0,
+                }),
+            );
         }
         Ok(kept)
     }
@@ -91,7 +99,11 @@ impl Progress {
         Write {
             collection: self.collection.clone(),
             id: stream.to_string(),
-            expect: if revision == 0 { Expect::Absent } else { Expect::Revision(revision) },
+            expect: if revision == 0 {
+                Expect::Absent
+            } else {
+                Expect::Revision(revision)
+            },
             body: Some(json!({ "version": position.version, "envelope_id": position.envelope_id })),
         }
     }

@@ -28,7 +28,9 @@ impl Consumer {
         for (delivery, incoming) in batch.iter().zip(incoming) {
             match incoming {
                 Incoming::Envelope(envelope) => self.sort(&mut sorted, *envelope, &delivery.message),
-                Incoming::Broken(error) => self.park(&mut sorted, &delivery.message, reason_of(&error), error.to_string()),
+                Incoming::Broken(error) => {
+                    self.park(&mut sorted, &delivery.message, reason_of(&error), error.to_string())
+                }
             }
         }
         for stream in touched(&sorted, parked) {
@@ -81,7 +83,14 @@ impl Consumer {
     fn park(&self, sorted: &mut Sorted, message: &Message, reason: Reason, detail: String) {
         let stream = message.stream().map(|stream| stream.to_string()).unwrap_or_default();
         let version = message.version().unwrap_or(0);
-        warn!(group = self.group, stream, version, reason = reason.as_str(), detail, "an envelope is parked");
+        warn!(
+            group = self.group,
+            stream,
+            version,
+            reason = reason.as_str(),
+            detail,
+            "an envelope is parked"
+        );
         self.metrics.parked(&self.group, reason.as_str());
         sorted.park.push(Parked {
             group: self.group.clone(),

@@ -12,9 +12,16 @@ use crate::recorded::Recorded;
 /// What a job comes to if the batch is committed.
 pub(crate) enum Verdict<R> {
     /// These of the batch's envelopes, by position, and the version behind them.
-    New { from: usize, to: usize, version: u64 },
+    New {
+        from: usize,
+        to: usize,
+        version: u64,
+    },
     /// The events of an earlier request with the same key, by version.
-    Replay { first: u64, last: u64 },
+    Replay {
+        first: u64,
+        last: u64,
+    },
     Refused(DeskError<R>),
 }
 
@@ -47,12 +54,7 @@ pub(crate) fn decide<'a, A: Aggregate>(
 }
 
 impl<A: Aggregate> Draft<A> {
-    fn decide(
-        &mut self,
-        stream: &StreamId,
-        request: &Request<A::Command>,
-        now: Timestamp,
-    ) -> Verdict<A::Rejection> {
+    fn decide(&mut self, stream: &StreamId, request: &Request<A::Command>, now: Timestamp) -> Verdict<A::Rejection> {
         if let Some(verdict) = self.seen_before(request, now) {
             return verdict;
         }

@@ -246,7 +246,10 @@ impl<A: Aggregate> Clerk<A> {
             .await
             .map_err(|error| DeskError::Store(Arc::new(error)))?;
         let of_request = |envelope: &Envelope| (first..=last).contains(&envelope.version);
-        let envelopes = commits.into_iter().flat_map(|commit| commit.envelopes).filter(of_request);
+        let envelopes = commits
+            .into_iter()
+            .flat_map(|commit| commit.envelopes)
+            .filter(of_request);
         Ok(Outcome {
             stream: self.stream.clone(),
             version: last,

@@ -120,12 +120,7 @@ impl<A: Aggregate> Clone for Desk<A> {
 
 impl<A: Aggregate> Desk<A> {
     /// Clerks run on the runtime of the caller, which has to be a multi-threaded one.
-    pub fn new(
-        journal: Arc<dyn Journal>,
-        clock: Arc<dyn Clock>,
-        appended: Arc<Notify>,
-        metrics: DeskMetrics,
-    ) -> Self {
+    pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, appended: Arc<Notify>, metrics: DeskMetrics) -> Self {
         Self {
             shared: Arc::new(Shared {
                 journal,
@@ -183,7 +178,8 @@ impl<A: Aggregate> Shared<A> {
 
     fn hire(self: &Arc<Self>, stream: &StreamId) -> mpsc::Sender<Job<A>> {
         let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
-        self.runtime.spawn(Clerk::new(Arc::clone(self), stream.clone(), jobs).run());
+        self.runtime
+            .spawn(Clerk::new(Arc::clone(self), stream.clone(), jobs).run());
         queue
     }
 

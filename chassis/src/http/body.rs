@@ -41,7 +41,10 @@ fn parse(bytes: &[u8]) -> Result<JsonBody, Problem> {
 
 /// A body without a stated type is taken for JSON.
 fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
-    let stated = request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let stated = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map(|value| value.to_str().unwrap_or_default());
     let Some(stated) = stated else { return Ok(()) };
     let essence = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {

@@ -18,7 +18,10 @@ pub fn respond(request: &HttpRequest, version: u64, entity: &impl Serialize) -> 
     if matches_none(request, &tag) {
         return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
     }
-    HttpResponse::Ok().insert_header((header::ETAG, tag)).content_type("application/json").body(body)
+    HttpResponse::Ok()
+        .insert_header((header::ETAG, tag))
+        .content_type("application/json")
+        .body(body)
 }
 
 /// The tag of a representation.
@@ -38,7 +41,12 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<u64>, Problem> {
     if value.trim() == "*" {
         return Ok(None);
     }
-    let version = value.trim().trim_matches('"').split('-').next().and_then(|digits| digits.parse().ok());
+    let version = value
+        .trim()
+        .trim_matches('"')
+        .split('-')
+        .next()
+        .and_then(|digits| digits.parse().ok());
     let Some(version) = version else {
         return Err(Problem::new(
             actix_web::http::StatusCode::PRECONDITION_FAILED,
@@ -54,7 +62,10 @@ fn matches_none(request: &HttpRequest, tag: &str) -> bool {
     let Some(value) = text_of(request, &header::IF_NONE_MATCH) else {
         return false;
     };
-    value.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    value
+        .split(',')
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }
 
 fn text_of<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {

@@ -55,7 +55,9 @@ impl Token {
     pub async fn wait(&self, progress: &Progress) -> Result<(), Problem> {
         for (stream, version) in &self.positions {
             if !progress.wait_for(stream, *version, PATIENCE).await? {
-                return Err(Problem::unavailable("What the Consistency-Token names is not visible yet."));
+                return Err(Problem::unavailable(
+                    "What the Consistency-Token names is not visible yet.",
+                ));
             }
         }
         Ok(())
@@ -64,7 +66,10 @@ impl Token {
 
 /// The token's text for the positions that a write led to.
 pub fn token(positions: &[(&StreamId, u64)]) -> String {
-    let texts: Vec<String> = positions.iter().map(|(stream, version)| format!("{stream}@{version}")).collect();
+    let texts: Vec<String> = positions
+        .iter()
+        .map(|(stream, version)| format!("{stream}@{version}"))
+        .collect();
     texts.join(",")
 }
 

@@ -55,13 +55,17 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, document: &Document) {
 }
 
 async fn to_index() -> HttpResponse {
-    HttpResponse::Found().insert_header((header::LOCATION, "/docs/")).finish()
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, "/docs/"))
+        .finish()
 }
 
 fn file(path: &str, ui: Arc<Config<'static>>) -> Result<HttpResponse, Problem> {
     let path = if path.is_empty() { "index.html" } else { path };
     match serve(path, ui) {
-        Ok(Some(file)) => Ok(HttpResponse::Ok().content_type(file.content_type).body(file.bytes.into_owned())),
+        Ok(Some(file)) => Ok(HttpResponse::Ok()
+            .content_type(file.content_type)
+            .body(file.bytes.into_owned())),
         _ => Err(Problem::not_found("page")),
     }
 }

@@ -54,7 +54,9 @@ impl Form {
 
     /// The parameters of a query string; all values are text.
     pub fn from_query(query: &BTreeMap<String, String>) -> Self {
-        let object = query.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let object = query
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())));
         Self::new(object.collect())
     }
 
@@ -111,12 +113,7 @@ impl Form {
 
     /// Reads a list of objects in the field. `None` where it is absent, null or not a list; faulty elements are left
     /// out and reported.
-    pub fn objects<T>(
-        &mut self,
-        names: &[&str],
-        most: usize,
-        read: impl Fn(&mut Form) -> Option<T>,
-    ) -> Option<Vec<T>> {
+    pub fn objects<T>(&mut self, names: &[&str], most: usize, read: impl Fn(&mut Form) -> Option<T>) -> Option<Vec<T>> {
         let elements = match self.take(names)? {
             Value::Null => return None,
             Value::Array(elements) if elements.len() <= most => elements,
@@ -137,17 +134,24 @@ impl Form {
     }
 
     pub fn has(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.fields.get(&fold(name)).is_some_and(|value| !value.is_null()))
+        names
+            .iter()
+            .any(|name| self.fields.get(&fold(name)).is_some_and(|value| !value.is_null()))
     }
 
     /// Notes a fault of a field of this form.
     pub fn fault(&mut self, field: &str, rule: impl Into<String>) {
-        self.errors.push(FieldError::new(&format!("{}{field}", self.prefix), rule));
+        self.errors
+            .push(FieldError::new(&format!("{}{field}", self.prefix), rule));
     }
 
     /// All faults, or none.
     pub fn finish(self) -> Result<(), Vec<FieldError>> {
-        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(self.errors)
+        }
     }
 
     fn read_nested<T>(
@@ -251,7 +255,10 @@ pub fn id(value: &Value) -> Reading<String> {
 }
 
 fn fold(name: &str) -> String {
-    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| *c != '_')
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -284,7 +291,15 @@ mod tests {
 
     #[test]
     fn numbers_outside_their_bounds_are_refused() {
-        for value in [json!(0), json!(-1), json!(1_u64 << 40), json!(1.5), json!("2"), json!(u64::MAX), json!(null)] {
+        for value in [
+            json!(0),
+            json!(-1),
+            json!(1_u64 << 40),
+            json!(1.5),
+            json!("2"),
+            json!(u64::MAX),
+            json!(null),
+        ] {
             assert!(integer(1, 9)(&value).is_err(), "{value}");
         }
     }
@@ -301,7 +316,11 @@ mod tests {
     #[test]
     fn times_are_read_in_both_forms() {
         let expected: Timestamp = "2026-12-15T14:00:00Z".parse().unwrap();
-        for value in [json!("2026-12-15T15:00:00+01:00"), json!(1_797_343_200), json!("1797343200")] {
+        for value in [
+            json!("2026-12-15T15:00:00+01:00"),
+            json!(1_797_343_200),
+            json!("1797343200"),
+        ] {
             assert_eq!(time(&value), Ok(expected), "{value}");
         }
         for value in [json!("soon"), json!(-1), json!(i64::MAX), json!(1.5), json!(true)] {

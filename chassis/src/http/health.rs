@@ -40,6 +40,10 @@ pub(crate) async fn ready(health: web::Data<Vec<Health>>) -> HttpResponse {
         parts.extend(health.parts());
     }
     let state = parts.values().map(|part| part.state).max().unwrap_or(State::Ok);
-    let mut response = if state == State::Down { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
+    let mut response = if state == State::Down {
+        HttpResponse::ServiceUnavailable()
+    } else {
+        HttpResponse::Ok()
+    };
     response.json(Readiness { state, parts })
 }

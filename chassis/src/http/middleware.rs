@@ -46,13 +46,17 @@ pub(crate) async fn observe(
 fn request_id(request: &ServiceRequest) -> String {
     let sent = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
     let proper = |id: &&str| !id.is_empty() && id.len() <= MAX_LENGTH && id.bytes().all(|b| b.is_ascii_graphic());
-    sent.filter(proper).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    sent.filter(proper)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
 fn end_connection_when_draining<B>(response: &mut ServiceResponse<B>) {
     let draining = response.request().app_data::<web::Data<Draining>>();
     if draining.is_some_and(|draining| draining.0.load(Ordering::Relaxed)) {
-        response.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        response
+            .response_mut()
+            .head_mut()
+            .set_connection_type(actix_web::http::ConnectionType::Close);
     }
 }
 
@@ -63,8 +67,17 @@ fn count<B>(response: &ServiceResponse<B>, started: Instant) {
     };
     // Paths hold ids: only their patterns may become labels.
     let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    let method = if request.method().as_str().len() > 7 { "other" } else { request.method().as_str() };
-    metrics.answered(method, &route, response.status().as_u16(), started.elapsed().as_secs_f64());
+    let method = if request.method().as_str().len() > 7 {
+        "other"
+    } else {
+        request.method().as_str()
+    };
+    metrics.answered(
+        method,
+        &route,
+        response.status().as_u16(),
+        started.elapsed().as_secs_f64(),
+    );
 }
 
 /// The root span of a request carries our request id.
@@ -72,7 +85,11 @@ pub(crate) struct RequestSpan;
 
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        let id = request
+            .extensions()
+            .get::<RequestId>()
+            .map(|id| id.0.clone())
+            .unwrap_or_default();
         let route = request.match_pattern().unwrap_or_default();
         tracing::info_span!("request", request_id = id, method = %request.method(), route)
     }

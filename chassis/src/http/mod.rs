@@ -4,7 +4,6 @@ pub mod body;
 pub mod caller;
 pub mod conditional;
 pub mod consistency;
-pub mod writing;
 pub mod docs;
 pub mod form;
 pub mod freshness;
@@ -15,6 +14,7 @@ pub mod paging;
 pub mod problem;
 pub mod routing;
 pub mod server;
+pub mod writing;
 
 pub use body::JsonBody;
 pub use form::{FieldError, Form};

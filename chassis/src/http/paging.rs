@@ -79,7 +79,10 @@ impl<T: Serialize> Page<T> {
 }
 
 fn next_url(request: &HttpRequest, cursor: &str) -> String {
-    let others = request.query_string().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let others = request
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
     let query: Vec<&str> = others.collect();
     let separator = if query.is_empty() { "" } else { "&" };
     format!("{}?{}{separator}cursor={cursor}", request.path(), query.join("&"))

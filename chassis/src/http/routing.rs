@@ -7,7 +7,9 @@ use super::problem::Problem;
 
 /// A path whose other methods are refused with 405 and `Allow`. Add the routes to what this returns.
 pub fn resource(path: &str, allow: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(move || async move { Err::<&str, _>(Problem::method_not_allowed(allow)) }))
+    web::resource(path).default_service(web::to(move || async move {
+        Err::<&str, _>(Problem::method_not_allowed(allow))
+    }))
 }
 
 /// Everything that has no handler: 404.

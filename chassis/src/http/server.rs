@@ -52,7 +52,11 @@ pub struct Server {
 /// Begins to serve.
 pub fn start(api: Api, listeners: Listeners, patience: Duration) -> std::io::Result<Server> {
     let http = listeners.http.local_addr()?;
-    let https = listeners.https.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
+    let https = listeners
+        .https
+        .as_ref()
+        .map(|(listener, _)| listener.local_addr())
+        .transpose()?;
     let draining = Draining::default();
     let state = draining.clone();
     let document = docs::document(api.documents.clone());
@@ -133,7 +137,14 @@ fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allow_any_method()
         .allow_any_header()
-        .expose_headers(["ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Consistency-Token"])
+        .expose_headers([
+            "ETag",
+            "Link",
+            "Location",
+            "Retry-After",
+            "X-Request-Id",
+            "Consistency-Token",
+        ])
         // Requests without a browser behind them carry no Origin; those with another one are the browser's to refuse.
         .block_on_origin_mismatch(false)
         .max_age(3_600);

@@ -1,7 +1,7 @@
 //! Creating something under an id of its own, and the replies to writes.
 
-use actix_web::{HttpResponse, HttpResponseBuilder};
 use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use contracts::{StreamId, StreamKind};
 use serde::Serialize;
 
@@ -54,7 +54,10 @@ fn written(
 ) -> HttpResponse {
     let body = serde_json::to_vec(entity).unwrap_or_default();
     response
-        .insert_header((consistency::HEADER, consistency::token(&[(&outcome.stream, outcome.version)])))
+        .insert_header((
+            consistency::HEADER,
+            consistency::token(&[(&outcome.stream, outcome.version)]),
+        ))
         .insert_header((header::ETAG, conditional::entity_tag(version, &body)))
         .content_type("application/json")
         .body(body)

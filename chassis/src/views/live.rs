@@ -33,11 +33,18 @@ impl LiveViews {
         ids: &[&str],
     ) -> Result<Vec<(String, T)>, StoreError> {
         let found = self.documents.get(&self.generation.collection(collection), ids).await?;
-        found.into_iter().flatten().map(|document| Ok((document.id.clone(), document.read()?))).collect()
+        found
+            .into_iter()
+            .flatten()
+            .map(|document| Ok((document.id.clone(), document.read()?)))
+            .collect()
     }
 
     pub async fn find<T: DeserializeOwned>(&self, collection: &str, query: Query) -> Result<Found<T>, StoreError> {
-        let page = self.documents.find(&self.generation.collection(collection), query).await?;
+        let page = self
+            .documents
+            .find(&self.generation.collection(collection), query)
+            .await?;
         let mut found = Vec::with_capacity(page.documents.len());
         for document in page.documents {
             found.push((document.id.clone(), document.read()?));

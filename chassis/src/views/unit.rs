@@ -128,7 +128,11 @@ impl Loaded {
     ) -> Result<(), serde_json::Error> {
         let mut body = std::mem::take(&mut self.body);
         let mut versions = into_object(body.remove(VERSIONS).unwrap_or_default());
-        let mut document = if body.is_empty() { T::default() } else { serde_json::from_value(Value::Object(body))? };
+        let mut document = if body.is_empty() {
+            T::default()
+        } else {
+            serde_json::from_value(Value::Object(body))?
+        };
         change(&mut document);
         versions.insert(recorded.envelope.stream.to_string(), recorded.envelope.version.into());
         self.body = into_object(serde_json::to_value(document)?);
@@ -140,7 +144,11 @@ impl Loaded {
         Write {
             collection,
             id,
-            expect: if self.revision == 0 { Expect::Absent } else { Expect::Revision(self.revision) },
+            expect: if self.revision == 0 {
+                Expect::Absent
+            } else {
+                Expect::Revision(self.revision)
+            },
             body: Some(Value::Object(self.body)),
         }
     }

@@ -69,12 +69,18 @@ async fn a_gap_parks_its_stream_while_others_go_on_and_filling_it_heals() {
     all_consumed(&parts, &witness, B).await;
     assert_eq!(witness.versions(A), [1]);
     let parked = parts.parked().await;
-    assert_eq!(parked.iter().map(|p| (p.version, p.reason)).collect::<Vec<_>>(), [(3, Reason::Gap), (4, Reason::Gap)]);
+    assert_eq!(
+        parked.iter().map(|p| (p.version, p.reason)).collect::<Vec<_>>(),
+        [(3, Reason::Gap), (4, Reason::Gap)]
+    );
     assert_eq!(parts.counted(&parked_total("gap")), 2);
 
     parts.emit(&envelopes[1..2]).await;
     applied(&witness, A, &[1, 2, 3, 4]).await;
-    eventually("nothing is parked", || async { parts.parked().await.is_empty().then_some(()) }).await;
+    eventually("nothing is parked", || async {
+        parts.parked().await.is_empty().then_some(())
+    })
+    .await;
     consumer.stop().await;
 }
 
@@ -88,7 +94,10 @@ async fn envelopes_out_of_order_in_one_batch_are_applied_in_order() {
     let consumer = parts.consume(&witness).await;
     let all: Vec<u64> = (1..=50).collect();
     applied(&witness, A, &all).await;
-    eventually("nothing is parked", || async { parts.parked().await.is_empty().then_some(()) }).await;
+    eventually("nothing is parked", || async {
+        parts.parked().await.is_empty().then_some(())
+    })
+    .await;
     consumer.stop().await;
 }
 
@@ -100,7 +109,11 @@ async fn an_undecodable_message_between_good_ones_holds_up_its_stream_only() {
     let envelopes = bookings(A, 3);
     let mut broken = Message::from_envelope(&envelopes[1]);
     broken.body = b"{not json".to_vec();
-    let nonsense = Message { key: "?".to_owned(), attributes: Default::default(), body: b"hello".to_vec() };
+    let nonsense = Message {
+        key: "?".to_owned(),
+        attributes: Default::default(),
+        body: b"hello".to_vec(),
+    };
     parts.emit(&envelopes[..1]).await;
     parts.log.emit_raw(&[nonsense, broken]).await.unwrap();
     parts.emit(&envelopes[2..]).await;
@@ -108,7 +121,10 @@ async fn an_undecodable_message_between_good_ones_holds_up_its_stream_only() {
     assert_eq!(witness.versions(A), [1]);
     let mut reasons: Vec<(u64, Reason)> = parts.parked().await.iter().map(|p| (p.version, p.reason)).collect();
     reasons.sort_by_key(|(version, _)| *version);
-    assert_eq!(reasons, [(0, Reason::Undecodable), (2, Reason::Undecodable), (3, Reason::Gap)]);
+    assert_eq!(
+        reasons,
+        [(0, Reason::Undecodable), (2, Reason::Undecodable), (3, Reason::Gap)]
+    );
     assert_eq!(parts.counted(&parked_total("undecodable")), 2);
 
     // The same version in good shape fills the gap.
@@ -137,7 +153,11 @@ async fn a_newer_schema_is_parked_and_survives_a_restart() {
     let consumer = parts.consume(&witness).await;
     let envelopes = bookings(A, 3);
     parts.emit(&envelopes[..1]).await;
-    parts.log.emit_raw(&[with_attribute(&envelopes[1], "schemaversion", "99")]).await.unwrap();
+    parts
+        .log
+        .emit_raw(&[with_attribute(&envelopes[1], "schemaversion", "99")])
+        .await
+        .unwrap();
     parts.emit(&envelopes[2..]).await;
     all_consumed(&parts, &witness, B).await;
     consumer.stop().await;
@@ -158,7 +178,11 @@ async fn a_name_that_nobody_knows_only_advances_progress() {
     let consumer = parts.consume(&witness).await;
     let envelopes = bookings(A, 3);
     parts.emit(&envelopes[..1]).await;
-    parts.log.emit_raw(&[with_attribute(&envelopes[1], "type", "seat.polished")]).await.unwrap();
+    parts
+        .log
+        .emit_raw(&[with_attribute(&envelopes[1], "type", "seat.polished")])
+        .await
+        .unwrap();
     parts.emit(&envelopes[2..]).await;
     applied(&witness, A, &[1, 3]).await;
     assert!(parts.parked().await.is_empty());

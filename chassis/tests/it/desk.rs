@@ -50,7 +50,12 @@ impl Aggregate for Counter {
 
 fn desk(parts: &Parts) -> Desk<Counter> {
     let journal = Arc::clone(&parts.stores.journal);
-    Desk::new(journal, Arc::new(SystemClock), Arc::default(), parts.metrics.desk.clone())
+    Desk::new(
+        journal,
+        Arc::new(SystemClock),
+        Arc::default(),
+        parts.metrics.desk.clone(),
+    )
 }
 
 fn stream() -> StreamId {
@@ -58,7 +63,13 @@ fn stream() -> StreamId {
 }
 
 fn step(padding: usize) -> Request<Step> {
-    Request { command: Step { padding }, actor: Actor::system(), idempotency: None, if_version: None, trace: None }
+    Request {
+        command: Step { padding },
+        actor: Actor::system(),
+        idempotency: None,
+        if_version: None,
+        trace: None,
+    }
 }
 
 async fn commits(parts: &Parts) -> Vec<persistence::Commit> {
@@ -73,11 +84,22 @@ async fn requests_queued_behind_an_append_share_the_next_commit() {
     let outcomes = join_all((0..200).map(|_| desk.handle(&stream_id, step(1)))).await;
     let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!(accepted, LIMIT as usize);
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(DeskError::Rejected(Full)))));
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, Ok(_) | Err(DeskError::Rejected(Full))))
+    );
     let commits = commits(&parts).await;
-    assert!(commits.len() < LIMIT as usize / 2, "{} commits for {LIMIT} requests", commits.len());
+    assert!(
+        commits.len() < LIMIT as usize / 2,
+        "{} commits for {LIMIT} requests",
+        commits.len()
+    );
     let envelopes: Vec<_> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
-    assert_eq!(verify_chain((0, Hash::GENESIS), &envelopes).unwrap().0, u64::from(LIMIT));
+    assert_eq!(
+        verify_chain((0, Hash::GENESIS), &envelopes).unwrap().0,
+        u64::from(LIMIT)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,9 +109,17 @@ async fn two_desks_on_one_journal_agree() {
     let stream = stream();
     let requests = (0..300).map(|i| desks[i % 2].handle(&stream, step(1)));
     let outcomes = join_all(requests).await;
-    let mut versions: Vec<u64> = outcomes.into_iter().filter_map(Result::ok).map(|outcome| outcome.version).collect();
+    let mut versions: Vec<u64> = outcomes
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(|outcome| outcome.version)
+        .collect();
     versions.sort_unstable();
-    assert_eq!(versions, (1..=u64::from(LIMIT)).collect::<Vec<_>>(), "each version is one request's own");
+    assert_eq!(
+        versions,
+        (1..=u64::from(LIMIT)).collect::<Vec<_>>(),
+        "each version is one request's own"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,8 +139,14 @@ async fn a_version_that_is_not_the_expected_one_is_refused() {
     let parts = Parts::open().await;
     let desk = desk(&parts);
     desk.handle(&stream(), step(1)).await.unwrap();
-    let at = |version| Request { if_version: Some(version), ..step(1) };
-    assert!(matches!(desk.handle(&stream(), at(7)).await, Err(DeskError::VersionMismatch { current: 1 })));
+    let at = |version| Request {
+        if_version: Some(version),
+        ..step(1)
+    };
+    assert!(matches!(
+        desk.handle(&stream(), at(7)).await,
+        Err(DeskError::VersionMismatch { current: 1 })
+    ));
     assert_eq!(desk.handle(&stream(), at(1)).await.unwrap().version, 2);
 }
 
@@ -118,12 +154,18 @@ async fn a_version_that_is_not_the_expected_one_is_refused() {
 async fn a_repeated_key_is_answered_from_the_journal_by_any_desk() {
     let parts = Parts::open().await;
     let keyed = |request: &str| Request {
-        idempotency: Some(IdempotencyDigests { key: "k".to_owned(), request: request.to_owned() }),
+        idempotency: Some(IdempotencyDigests {
+            key: "k".to_owned(),
+            request: request.to_owned(),
+        }),
         ..step(1)
     };
     let first = desk(&parts).handle(&stream(), keyed("r")).await.unwrap();
     let again = desk(&parts).handle(&stream(), keyed("r")).await.unwrap();
     assert!(!first.replayed && again.replayed);
     assert_eq!((first.version, first.envelopes), (again.version, again.envelopes));
-    assert!(matches!(desk(&parts).handle(&stream(), keyed("other")).await, Err(DeskError::KeyReused)));
+    assert!(matches!(
+        desk(&parts).handle(&stream(), keyed("other")).await,
+        Err(DeskError::KeyReused)
+    ));
 }

@@ -16,7 +16,10 @@ use crate::support::{Parts, bookings};
 async fn append(parts: &Parts, envelopes: &[Envelope]) {
     let mut previous = Hash::GENESIS;
     for envelope in envelopes {
-        let commit = Commit { id: Uuid::now_v7(), envelopes: vec![envelope.clone()] };
+        let commit = Commit {
+            id: Uuid::now_v7(),
+            envelopes: vec![envelope.clone()],
+        };
         parts.stores.journal.append(previous, commit).await.unwrap();
         previous = envelope.hash;
     }
@@ -34,7 +37,13 @@ fn relay(parts: &Parts, appended: &Arc<Notify>) -> Relay {
 }
 
 async fn published(parts: &Parts, count: usize) -> Vec<Envelope> {
-    let mut subscription = parts.log.broker().listener.subscribe(&Uuid::now_v7().to_string()).await.unwrap();
+    let mut subscription = parts
+        .log
+        .broker()
+        .listener
+        .subscribe(&Uuid::now_v7().to_string())
+        .await
+        .unwrap();
     let mut envelopes = Vec::new();
     while envelopes.len() < count {
         let batch = subscription.next_batch(1_000).await.unwrap();
@@ -54,7 +63,13 @@ async fn what_is_committed_is_published_with_everything_it_carries() {
     append(&parts, &b).await;
     appended.notify_one();
     let published = published(&parts, 40).await;
-    let of = |stream: &str| published.iter().filter(|e| e.stream.as_str() == stream).cloned().collect::<Vec<_>>();
+    let of = |stream: &str| {
+        published
+            .iter()
+            .filter(|e| e.stream.as_str() == stream)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     assert_eq!((of("inventory/a"), of("inventory/b")), (a, b));
     eventually("the outbox is empty", || async {
         (parts.stores.journal.unpublished_count().await.unwrap() == 0).then_some(())

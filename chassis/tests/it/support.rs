@@ -48,7 +48,9 @@ impl Parts {
     }
 
     pub(crate) async fn progress(&self) -> Progress {
-        Progress::open(Arc::clone(&self.stores.documents), "g1_progress".to_owned()).await.unwrap()
+        Progress::open(Arc::clone(&self.stores.documents), "g1_progress".to_owned())
+            .await
+            .unwrap()
     }
 
     /// Starts a consumer whose handler notes what it applies in `witness`.
@@ -65,13 +67,18 @@ impl Parts {
             metrics: self.metrics.consumer.clone(),
             health: Health::default().part("views"),
         };
-        Running { task: tokio::spawn(consumer.run(stop.clone())), stop }
+        Running {
+            task: tokio::spawn(consumer.run(stop.clone())),
+            stop,
+        }
     }
 
     /// A counter of the consumer's, as Prometheus would see it.
     pub(crate) fn counted(&self, series: &str) -> u64 {
         let text = String::from_utf8(self.metrics.render()).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
         line.unwrap_or(0)
     }
 }
@@ -99,7 +106,11 @@ impl Witness {
     /// The versions applied of a stream, in order.
     pub(crate) fn versions(&self, stream: &str) -> Vec<u64> {
         let applied = self.applied.lock().unwrap();
-        applied.iter().filter(|(of, _)| of == stream).map(|(_, version)| *version).collect()
+        applied
+            .iter()
+            .filter(|(of, _)| of == stream)
+            .map(|(_, version)| *version)
+            .collect()
     }
 }
 
@@ -114,7 +125,11 @@ impl Handler for Witness {
             }
         }
         let mut applied = self.applied.lock().unwrap();
-        applied.extend(batch.iter().map(|r| (r.envelope.stream.to_string(), r.envelope.version)));
+        applied.extend(
+            batch
+                .iter()
+                .map(|r| (r.envelope.stream.to_string(), r.envelope.version)),
+        );
         Ok(Vec::new())
     }
 }
@@ -144,7 +159,10 @@ fn unsealed(stream: &str, version: u64) -> Unsealed {
         name: event.name(),
         stream: StreamId::parse(stream).unwrap(),
         version,
-        commit: CommitBounds { first: version, last: version },
+        commit: CommitBounds {
+            first: version,
+            last: version,
+        },
         schema_version: 1,
         time: "2026-11-21T00:00:00Z".parse().unwrap(),
         actor: Actor::system(),

@@ -51,7 +51,9 @@ impl ServerCertVerifier for Keeper {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        ring::default_provider().signature_verification_algorithms.supported_schemes()
+        ring::default_provider()
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -99,7 +101,10 @@ async fn new_connections_get_the_new_certificate_and_a_broken_one_is_not_taken()
     assert_eq!(handshake(&config), first);
 
     replace(&files, &folder.path().join("b"));
-    eventually("the new certificate is used", || async { (handshake(&config) != first).then_some(()) }).await;
+    eventually("the new certificate is used", || async {
+        (handshake(&config) != first).then_some(())
+    })
+    .await;
     let second = handshake(&config);
     fs::write(&files.certificate, "nonsense").unwrap();
     replace(&files, &folder.path().join("c"));
@@ -116,17 +121,28 @@ async fn new_connections_get_the_new_certificate_and_a_broken_one_is_not_taken()
 fn the_same_folder_keeps_its_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let first = fs::read(self_signed(folder.path()).unwrap().certificate).unwrap();
-    assert_eq!(fs::read(self_signed(folder.path()).unwrap().certificate).unwrap(), first);
+    assert_eq!(
+        fs::read(self_signed(folder.path()).unwrap().certificate).unwrap(),
+        first
+    );
 }
 
 #[tokio::test]
 async fn files_that_are_missing_or_no_certificate_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let files = self_signed(folder.path()).unwrap();
-    let missing = CertificateFiles { certificate: folder.path().join("missing.pem"), ..files.clone() };
-    let error = server_config(missing, CancellationToken::new()).unwrap_err().to_string();
+    let missing = CertificateFiles {
+        certificate: folder.path().join("missing.pem"),
+        ..files.clone()
+    };
+    let error = server_config(missing, CancellationToken::new())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("missing.pem"), "{error}");
     fs::write(&files.private_key, "nonsense").unwrap();
     let error = server_config(files, CancellationToken::new()).unwrap_err().to_string();
-    assert!(error.contains("private-key.pem") && error.contains("no PEM private key"), "{error}");
+    assert!(
+        error.contains("private-key.pem") && error.contains("no PEM private key"),
+        "{error}"
+    );
 }

@@ -27,12 +27,7 @@ pub struct EventDetails {
         deserialize_with = "lenient::time"
     )]
     pub start_time: Timestamp,
-    #[serde(
-        alias = "end",
-        alias = "endTime",
-        alias = "End",
-        deserialize_with = "lenient::time"
-    )]
+    #[serde(alias = "end", alias = "endTime", alias = "End", deserialize_with = "lenient::time")]
     pub end_time: Timestamp,
     /// Minutes, as the organiser stated it; informative.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -53,10 +53,7 @@ pub struct Hall {
 impl LocationDetails {
     /// The seats of all halls together; none where there is no hall.
     pub fn total_capacity(&self) -> Option<u32> {
-        self.halls
-            .iter()
-            .map(|hall| hall.capacity)
-            .reduce(u32::saturating_add)
+        self.halls.iter().map(|hall| hall.capacity).reduce(u32::saturating_add)
     }
 }
 

@@ -173,7 +173,11 @@ fn settle_in(details: &mut EventDetails, place: &Place) {
 pub(crate) fn capacity(details: &EventDetails) -> Option<u32> {
     let location = details.location.as_ref();
     details.own_capacity.or_else(|| match &details.hall {
-        Some(name) => location?.halls.iter().find(|hall| hall.name == *name).map(|hall| hall.capacity),
+        Some(name) => location?
+            .halls
+            .iter()
+            .find(|hall| hall.name == *name)
+            .map(|hall| hall.capacity),
         None => location?.total_capacity(),
     })
 }
@@ -197,7 +201,10 @@ fn check_sales(details: &EventDetails, violations: &mut Vec<Violation>) {
         violations.push(Violation::new("sales_end", "must not be after end_time"));
     }
     if details.sales_start.is_some_and(|start| start >= sales_end) {
-        violations.push(Violation::new("sales_start", "must be before sales_end (by default start_time)"));
+        violations.push(Violation::new(
+            "sales_start",
+            "must be before sales_end (by default start_time)",
+        ));
     }
 }
 
@@ -208,7 +215,10 @@ fn check_seats(details: &EventDetails, violations: &mut Vec<Violation>) {
             violations.push(Violation::new("hall", "must name one of the location's halls"));
         }
         _ if details.capacity.is_none() => {
-            violations.push(Violation::new("capacity", "is required where the location has no halls"));
+            violations.push(Violation::new(
+                "capacity",
+                "is required where the location has no halls",
+            ));
         }
         _ => {}
     }
@@ -321,7 +331,16 @@ mod tests {
     fn an_unknown_hall_is_refused() {
         let event = given(aida(&opera(&[10])));
         let hall = Some(Some("Cellar".to_owned()));
-        assert_eq!(fields(change(&event, EventChange { hall, ..EventChange::default() })), ["hall"]);
+        assert_eq!(
+            fields(change(
+                &event,
+                EventChange {
+                    hall,
+                    ..EventChange::default()
+                }
+            )),
+            ["hall"]
+        );
     }
 
     #[test]
@@ -335,7 +354,10 @@ mod tests {
                 ..EventChange::default()
             },
         ));
-        assert_eq!(details.end_time, at(5).checked_add(SignedDuration::from_mins(90)).unwrap());
+        assert_eq!(
+            details.end_time,
+            at(5).checked_add(SignedDuration::from_mins(90)).unwrap()
+        );
     }
 
     #[test]
@@ -346,7 +368,10 @@ mod tests {
         let follow = EventCommand::FollowLocation(larger.clone());
         assert_eq!(changed(event.decide(&follow, at(-9))).capacity, Some(50));
         assert_eq!(event.decide(&follow, at(3)), Ok(vec![]), "over");
-        let moved_on = given(aida(&Place { version: 3, ..larger.clone() }));
+        let moved_on = given(aida(&Place {
+            version: 3,
+            ..larger.clone()
+        }));
         assert_eq!(moved_on.decide(&follow, at(-9)), Ok(vec![]), "known already");
     }
 
@@ -364,7 +389,10 @@ mod tests {
     #[test]
     fn cancelling_twice_is_cancelling_once() {
         let mut event = given(aida(&opera(&[10])));
-        assert_eq!(event.decide(&EventCommand::Cancel, at(0)).map(|events| events.len()), Ok(1));
+        assert_eq!(
+            event.decide(&EventCommand::Cancel, at(0)).map(|events| events.len()),
+            Ok(1)
+        );
         event.cancelled = true;
         assert_eq!(event.decide(&EventCommand::Cancel, at(0)), Ok(vec![]));
         assert_eq!(change(&event, EventChange::default()), Err(EventRejection::Cancelled));

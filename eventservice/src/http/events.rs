@@ -47,7 +47,11 @@ pub(super) async fn create(
     let outcome = writing::create(&api.events, StreamKind::Event, base, command, taken).await?;
     let details = details_in(&outcome).ok_or_else(Problem::internal)?;
     let location = format!("/events/{}", details.id);
-    Ok(writing::created(location, &outcome, &EventReply::of_details(details, outcome.version)))
+    Ok(writing::created(
+        location,
+        &outcome,
+        &EventReply::of_details(details, outcome.version),
+    ))
 }
 
 /// The location of a new event: a known one, or one to be created, which has version 0.
@@ -57,7 +61,10 @@ async fn find_place(api: &EventApi, event: &NewEvent, base: &Request<()>) -> Res
         return known_place(api, id).await?.ok_or_else(unknown);
     }
     let Some(location) = &event.location else {
-        return Err(Problem::invalid_field("location", "is required where location_id is not stated"));
+        return Err(Problem::invalid_field(
+            "location",
+            "is required where location_id is not stated",
+        ));
     };
     if let Some(id) = &location.id
         && let Some(place) = known_place(api, id).await?
@@ -227,7 +234,11 @@ async fn decide(
     let outcome = api.events.handle(&stream, request).await?;
     let (event, version) = api.events.read(&stream).await?;
     let mut document = load(api, id).await?.unwrap_or_default();
-    document.show(event.details.ok_or_else(|| Problem::not_found("event"))?, event.cancelled, version);
+    document.show(
+        event.details.ok_or_else(|| Problem::not_found("event"))?,
+        event.cancelled,
+        version,
+    );
     let reply = EventReply::of(&document, api.clock.now()).ok_or_else(Problem::internal)?;
     Ok(writing::changed(&outcome, version, &reply))
 }

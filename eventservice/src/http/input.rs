@@ -65,7 +65,10 @@ pub(crate) struct EmbeddedLocation {
 
 /// A location to create.
 #[derive(Debug, Clone, ToSchema)]
-#[expect(dead_code, reason = "describes in OpenAPI what is read straight into contracts::LocationDetails")]
+#[expect(
+    dead_code,
+    reason = "describes in OpenAPI what is read straight into contracts::LocationDetails"
+)]
 pub(crate) struct NewLocation {
     /// 1 to 200 characters.
     name: String,
@@ -86,7 +89,10 @@ pub(crate) struct NewLocation {
 }
 
 #[derive(Debug, Clone, ToSchema)]
-#[expect(dead_code, reason = "describes in OpenAPI what is read straight into contracts::Hall")]
+#[expect(
+    dead_code,
+    reason = "describes in OpenAPI what is read straight into contracts::Hall"
+)]
 pub(crate) struct NewHall {
     /// 1 to 200 characters.
     name: String,
@@ -186,7 +192,9 @@ pub(crate) fn read_location(form: &mut Form) -> Option<LocationDetails> {
         country: form.optional(&["country"], form::line(0, 100)).unwrap_or_default(),
         open_time: form.optional(&["open_time"], hour),
         close_time: form.optional(&["close_time"], hour),
-        time_zone: form.optional(&["time_zone"], time_zone).unwrap_or_else(|| "UTC".to_owned()),
+        time_zone: form
+            .optional(&["time_zone"], time_zone)
+            .unwrap_or_else(|| "UTC".to_owned()),
         halls: form.objects(&["halls"], MAX_HALLS, read_hall).unwrap_or_default(),
         name: name?,
     };
@@ -205,7 +213,10 @@ fn read_hall(form: &mut Form) -> Option<Hall> {
 
 /// Changes to an event: absent fields stay, null clears optional ones.
 #[derive(Debug, Default, ToSchema)]
-#[expect(dead_code, reason = "describes in OpenAPI what is read straight into the domain's EventChange")]
+#[expect(
+    dead_code,
+    reason = "describes in OpenAPI what is read straight into the domain's EventChange"
+)]
 pub(crate) struct EventPatch {
     name: Option<String>,
     description: Option<String>,
@@ -246,7 +257,10 @@ pub(crate) fn read_event_change(form: &mut Form) -> (EventChange, Option<String>
 
 /// Changes to a location: absent fields stay, null clears optional ones, `halls` replaces all halls.
 #[derive(Debug, Default, ToSchema)]
-#[expect(dead_code, reason = "describes in OpenAPI what is read straight into the domain's LocationChange")]
+#[expect(
+    dead_code,
+    reason = "describes in OpenAPI what is read straight into the domain's LocationChange"
+)]
 pub(crate) struct LocationPatch {
     name: Option<String>,
     address: Option<String>,

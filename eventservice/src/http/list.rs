@@ -38,12 +38,19 @@ impl EventSearch {
             all: form.optional(&["status"], read_status).unwrap_or(false),
             from: form.optional(&["from"], form::time),
             to: form.optional(&["to"], form::time),
-            country: form.optional(&["country"], form::line(1, 100)).map(|country| country.to_lowercase()),
+            country: form
+                .optional(&["country"], form::line(1, 100))
+                .map(|country| country.to_lowercase()),
             text: form.optional(&["text", "q"], form::line(1, 200)),
             available: form.optional(&["available"], form::boolean_in_text),
             page: PageRequest::read(&mut form),
         };
-        if search.page.after.as_ref().is_some_and(|cursor| cursor.values.len() != 1) {
+        if search
+            .page
+            .after
+            .as_ref()
+            .is_some_and(|cursor| cursor.values.len() != 1)
+        {
             form.fault("cursor", "must be a next_cursor of an earlier page of this list");
         }
         form.finish().map_err(Problem::invalid)?;
@@ -53,13 +60,19 @@ impl EventSearch {
     /// Whether an event comes behind the page before.
     fn is_ahead(&self, listed: &Listed) -> bool {
         let start = |cursor: &Cursor| cursor.values.first().and_then(Value::as_i64).unwrap_or_default();
-        self.page.after.as_ref().is_none_or(|cursor| sort_key(listed) > (start(cursor), cursor.id.clone()))
+        self.page
+            .after
+            .as_ref()
+            .is_none_or(|cursor| sort_key(listed) > (start(cursor), cursor.id.clone()))
     }
 
     /// What the indexes cannot tell.
     fn wants(&self, document: &EventDocument, now: Timestamp) -> bool {
         let Some(details) = &document.details else { return false };
-        let country = details.location.as_ref().map(|location| location.country.to_lowercase());
+        let country = details
+            .location
+            .as_ref()
+            .map(|location| location.country.to_lowercase());
         let bookable = document.not_bookable(now).is_none();
         (self.all || !document.cancelled && details.end_time > now)
             && self.from.is_none_or(|from| details.start_time >= from)
@@ -162,7 +175,11 @@ fn lanes(search: &EventSearch, now: Timestamp) -> Vec<Query> {
     [(Length::Short, SHORT), (Length::Long, LONGEST)]
         .map(|(length, longest)| {
             let began = now.checked_sub(longest).unwrap_or(now);
-            lane(index, vec![json!(length)], Some(search.from.map_or(began, |from| from.max(began))))
+            lane(
+                index,
+                vec![json!(length)],
+                Some(search.from.map_or(began, |from| from.max(began))),
+            )
         })
         .into()
 }
@@ -208,7 +225,10 @@ async fn find_by_text(api: &EventApi, search: &EventSearch, text: &str) -> Resul
     let more = found.len() > search.page.limit;
     found.truncate(search.page.limit);
     let next = found.last().filter(|_| more).map(place_of);
-    let items = found.iter().filter_map(|(_, document)| EventReply::of(document, now)).collect();
+    let items = found
+        .iter()
+        .filter_map(|(_, document)| EventReply::of(document, now))
+        .collect();
     Ok(Page::new(items, next.as_ref()))
 }
 
@@ -218,6 +238,9 @@ pub(super) async fn find_by_name(api: &EventApi, name: &str, page: PageRequest) 
     let mut query = page.query(BY_NAME);
     query.equals = vec![json!(name.to_lowercase())];
     let (found, next) = api.views.find(COLLECTION, query).await?;
-    let items = found.iter().filter_map(|(_, document)| EventReply::of(document, now)).collect();
+    let items = found
+        .iter()
+        .filter_map(|(_, document)| EventReply::of(document, now))
+        .collect();
     Ok(Page::new(items, next.as_ref()))
 }

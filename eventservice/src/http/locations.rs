@@ -32,7 +32,11 @@ pub(super) async fn create(
     let outcome = writing::create(&api.locations, StreamKind::Location, request, command, taken).await?;
     let details = details_in(&outcome).ok_or_else(Problem::internal)?;
     let location = format!("/locations/{}", details.id);
-    Ok(writing::created(location, &outcome, &LocationReply::of(details, Some(outcome.version))))
+    Ok(writing::created(
+        location,
+        &outcome,
+        &LocationReply::of(details, Some(outcome.version)),
+    ))
 }
 
 /// All locations, by name.
@@ -43,7 +47,10 @@ pub(super) async fn list(http: HttpRequest, api: web::Data<EventApi>) -> Result<
     let page = PageRequest::of(&http)?;
     Token::of(&http)?.wait(&api.views.progress).await?;
     let (found, next) = api.views.find(COLLECTION, page.query(BY_NAME)).await?;
-    let items = found.into_iter().filter_map(|(_, document)| reply_of(document)).collect();
+    let items = found
+        .into_iter()
+        .filter_map(|(_, document)| reply_of(document))
+        .collect();
     Ok(Page::new(items, next.as_ref()).respond(&http))
 }
 
@@ -86,7 +93,11 @@ pub(super) async fn change(
     let outcome = api.locations.handle(&stream, request).await?;
     let (location, version) = api.locations.read(&stream).await?;
     let details = location.details.ok_or_else(|| Problem::not_found("location"))?;
-    Ok(writing::changed(&outcome, version, &LocationReply::of(details, Some(version))))
+    Ok(writing::changed(
+        &outcome,
+        version,
+        &LocationReply::of(details, Some(version)),
+    ))
 }
 
 /// An id that is no part of a stream's name names nothing.
@@ -103,5 +114,7 @@ fn details_in(outcome: &Outcome) -> Option<LocationDetails> {
 
 fn reply_of(document: LocationDocument) -> Option<LocationReply> {
     let version = document.version;
-    document.details.map(|details| LocationReply::of(details, Some(version)))
+    document
+        .details
+        .map(|details| LocationReply::of(details, Some(version)))
 }

@@ -85,7 +85,10 @@ pub(crate) fn routes(api: EventApi) -> Routes {
 }
 
 fn field_errors(violations: Vec<Violation>) -> Vec<FieldError> {
-    violations.into_iter().map(|violation| FieldError::new(violation.field, violation.rule)).collect()
+    violations
+        .into_iter()
+        .map(|violation| FieldError::new(violation.field, violation.rule))
+        .collect()
 }
 
 impl From<EventRejection> for Problem {

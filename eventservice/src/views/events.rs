@@ -105,7 +105,10 @@ impl View for EventsView {
         let id = recorded.envelope.stream.entity_id().to_owned();
         match recorded.envelope.stream.kind() {
             "event" | "inventory" => {
-                unit.update(COLLECTION, &id, recorded, |document: &mut EventDocument| document.take_in(recorded)).await
+                unit.update(COLLECTION, &id, recorded, |document: &mut EventDocument| {
+                    document.take_in(recorded)
+                })
+                .await
             }
             _ => Ok(()),
         }
@@ -150,7 +153,10 @@ impl EventDocument {
         self.length = (!self.cancelled).then_some(length);
         self.start_ms = Some(details.start_time.as_millisecond());
         self.name_key = Some(details.name.to_lowercase());
-        self.country_key = details.location.as_ref().map(|location| location.country.to_lowercase());
+        self.country_key = details
+            .location
+            .as_ref()
+            .map(|location| location.country.to_lowercase());
         self.details = Some(details.clone());
     }
 
@@ -161,7 +167,9 @@ impl EventDocument {
 
     /// Seats sold above the capacity in force, after it was lowered.
     pub(crate) fn oversubscribed(&self) -> u32 {
-        self.inventory.capacity.map_or(0, |capacity| self.inventory.sold.saturating_sub(capacity))
+        self.inventory
+            .capacity
+            .map_or(0, |capacity| self.inventory.sold.saturating_sub(capacity))
     }
 
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
@@ -194,7 +202,11 @@ impl EventDocument {
 
 /// What an event is found by: its name, description, and place.
 fn search_text(details: &EventDetails) -> String {
-    let mut text = format!("{} {}", details.name, details.description.as_deref().unwrap_or_default());
+    let mut text = format!(
+        "{} {}",
+        details.name,
+        details.description.as_deref().unwrap_or_default()
+    );
     if let Some(location) = &details.location {
         text += &format!(" {} {} {}", location.name, location.address, location.country);
     }

@@ -41,6 +41,7 @@ impl View for LocationsView {
             version: recorded.envelope.version,
             details: Some(details.clone()),
         };
-        unit.update(COLLECTION, &details.id, recorded, |kept| *kept = document).await
+        unit.update(COLLECTION, &details.id, recorded, |kept| *kept = document)
+            .await
     }
 }
