@@ -14,6 +14,9 @@ pub enum StoreError {
     /// What is stored cannot be read, or the request cannot be carried out by this store. Trying again will not help.
     #[error("the store is damaged or was asked for something it does not have: {0}")]
     Broken(String),
+    /// A search was asked to go on at a cursor that another search gave.
+    #[error("the cursor is not one of this search")]
+    ForeignCursor,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -201,9 +201,12 @@ pub(crate) fn too_large(detail: &str) -> Problem {
 }
 
 fn of_store(error: &StoreError) -> Problem {
+    if matches!(error, StoreError::ForeignCursor) {
+        return Problem::invalid_field("cursor", "must be a next_cursor of an earlier page of this list");
+    }
     error!(%error, cause = ?std::error::Error::source(error), "the store fails");
     match error {
-        StoreError::Broken(_) => Problem::internal(),
+        StoreError::Broken(_) | StoreError::ForeignCursor => Problem::internal(),
         StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Closed => {
             Problem::unavailable("The store does not answer. Send the request again, with the same Idempotency-Key.")
         }

@@ -197,7 +197,7 @@ pub(crate) fn check(details: &EventDetails) -> Result<(), Vec<Violation>> {
 
 fn check_sales(details: &EventDetails, violations: &mut Vec<Violation>) {
     let sales_end = details.sales_end.unwrap_or(details.start_time);
-    if sales_end > details.end_time {
+    if details.sales_end.is_some_and(|end| end > details.end_time) {
         violations.push(Violation::new("sales_end", "must not be after end_time"));
     }
     if details.sales_start.is_some_and(|start| start >= sales_end) {

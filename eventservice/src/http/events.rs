@@ -60,12 +60,8 @@ async fn find_place(api: &EventApi, event: &NewEvent, base: &Request<()>) -> Res
         let unknown = || Problem::invalid_field("location_id", "names no known location");
         return known_place(api, id).await?.ok_or_else(unknown);
     }
-    let Some(location) = &event.location else {
-        return Err(Problem::invalid_field(
-            "location",
-            "is required where location_id is not stated",
-        ));
-    };
+    // One of both is there: the form saw to it.
+    let location = event.location.as_ref().ok_or_else(Problem::internal)?;
     if let Some(id) = &location.id
         && let Some(place) = known_place(api, id).await?
     {

@@ -108,8 +108,16 @@ impl NewEvent {
     pub(crate) fn read(form: &mut Form) -> Option<Self> {
         let name = form.required(&["name"], form::line(1, 200));
         let start_time = form.required(START, form::time);
+        let lasts = form.has(&["duration"]);
         let duration = form.optional(&["duration"], form::integer(1, MAX_MINUTES));
-        let end_time = read_end(form, start_time, duration);
+        let end_time = if lasts {
+            read_end(form, start_time, duration)
+        } else {
+            form.required(END, form::time)
+        };
+        if !form.has(&["location"]) && !form.has(&["location_id"]) {
+            form.fault("location", "is required where location_id is not stated");
+        }
         let location_id = form.optional(&["location_id"], form::id);
         let location = form.object(&["location"], EmbeddedLocation::read);
         let event = Self {
@@ -157,15 +165,16 @@ impl NewEvent {
     }
 }
 
+/// The end as stated, else by the duration.
 fn read_end(form: &mut Form, start: Option<Timestamp>, duration: Option<u32>) -> Option<Timestamp> {
     if form.has(END) {
         return form.required(END, form::time);
     }
-    let (Some(start), Some(minutes)) = (start, duration) else {
-        form.fault("end_time", "is required where duration is not stated");
-        return None;
-    };
-    end_after(start, minutes)
+    let end = end_after(start?, duration?);
+    if end.is_none() {
+        form.fault("end_time", "must be before the year 10000");
+    }
+    end
 }
 
 impl EmbeddedLocation {
@@ -311,7 +320,9 @@ fn time_zone(value: &Value) -> Reading<String> {
 
 fn url(value: &Value) -> Reading<String> {
     let url = form::line(1, 2_000)(value)?;
-    if !url.starts_with("https://") && !url.starts_with("http://") || url.contains(char::is_whitespace) {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    if !has_host || url.contains(char::is_whitespace) {
         return Err("must be an http or https URL".to_owned());
     }
     Ok(url)

@@ -45,12 +45,8 @@ impl EventSearch {
             available: form.optional(&["available"], form::boolean_in_text),
             page: PageRequest::read(&mut form),
         };
-        if search
-            .page
-            .after
-            .as_ref()
-            .is_some_and(|cursor| cursor.values.len() != 1)
-        {
+        let of_this_list = |cursor: &Cursor| matches!(&cursor.values[..], [start] if start.is_i64());
+        if !search.page.after.as_ref().is_none_or(of_this_list) {
             form.fault("cursor", "must be a next_cursor of an earlier page of this list");
         }
         form.finish().map_err(Problem::invalid)?;

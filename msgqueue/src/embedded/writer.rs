@@ -196,10 +196,13 @@ fn refuse(jobs: Vec<Job>, error: &rusqlite::Error) {
 #[cfg(test)]
 mod tests {
     use futures::future::join_all;
+    use tokio::time::timeout;
 
     use super::super::database::Database;
     use super::*;
     use crate::Message;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     fn append(body: Vec<u8>) -> Change {
         let message = Message {
@@ -231,8 +234,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path()).unwrap();
         let writer = Writer::start(database.connect().unwrap()).unwrap();
-        let outcomes = join_all((0..4).map(|_| writer.submit(append(vec![0; 12 << 20])))).await;
+        let submits = join_all((0..4).map(|_| writer.submit(append(vec![0; 12 << 20]))));
+        let outcomes = timeout(PATIENCE, submits).await.expect("somebody waits for ever");
         outcomes.into_iter().for_each(Result::unwrap);
         assert_eq!(records::last_offset(&database.connect().unwrap()).unwrap(), 12);
+    }
+
+    #[tokio::test]
+    async fn what_another_process_commits_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).unwrap();
+        let writer = Writer::start(database.connect().unwrap()).unwrap();
+        let mut changes = writer.changes();
+        // The first look finds a version that differs from none.
+        timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+        append(vec![]).apply(&database.connect().unwrap()).unwrap();
+        let noticed = timeout(PATIENCE, changes.changed()).await;
+        noticed.expect("nothing was noticed").unwrap();
     }
 }

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use crate::api::{Api, CONSISTENCY_TOKEN};
 use super::tally::{EventTally, Fate, Tally};
 use super::targets::Target;
 use super::{LoadError, report};
+use crate::api::{Api, CONSISTENCY_TOKEN};
 
 /// How long views may take to catch up.
 const PATIENCE: Duration = Duration::from_secs(60);

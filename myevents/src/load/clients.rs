@@ -11,11 +11,11 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use tokio::time::{Instant, interval, sleep};
 
-use crate::api::{Api, CONSISTENCY_TOKEN, Reply};
 use super::pace::Pace;
 use super::tally::{Acknowledged, Fate, Tally};
 use super::targets::Target;
 use super::{LoadError, Options, report};
+use crate::api::{Api, CONSISTENCY_TOKEN, Reply};
 
 /// After a connection error, so that a platform that is away is not called without end.
 const BREATH: Duration = Duration::from_millis(50);

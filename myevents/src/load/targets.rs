@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::api::{Api, ApiError, CONSISTENCY_TOKEN};
 use super::check::{self, Facts};
 use super::{LoadError, Options, report};
+use crate::api::{Api, ApiError, CONSISTENCY_TOKEN};
 
 /// Bookings can be cancelled until an event starts.
 const STARTS_IN: SignedDuration = SignedDuration::from_hours(30 * 24);

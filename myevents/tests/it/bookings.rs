@@ -7,7 +7,10 @@ use testkit::{Client, eventually};
 use crate::support::{event_with_seats, opera, platform};
 
 fn in_hours(hours: i64) -> String {
-    Timestamp::now().checked_add(SignedDuration::from_hours(hours)).unwrap().to_string()
+    Timestamp::now()
+        .checked_add(SignedDuration::from_hours(hours))
+        .unwrap()
+        .to_string()
 }
 
 /// Creates an event that differs from the usual one. Returns its id once it is open.
@@ -21,9 +24,15 @@ async fn event_with(client: &Client, changes: Value) -> String {
         });
         body[field] = value.clone();
     }
-    let id = client.post("/events", body).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let id = client.post("/events", body).await.expect(201)["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = format!("/events/{id}/availability");
-    eventually("the event is open", || async { (client.get(&path).await.status == 200).then_some(()) }).await;
+    eventually("the event is open", || async {
+        (client.get(&path).await.status == 200).then_some(())
+    })
+    .await;
     id
 }
 
@@ -44,14 +53,22 @@ async fn capacity_counts_at_once_when_raised_and_says_how_much_it_is_over_when_l
     let client = platform.client();
     let id = event_with_seats(&client, 4).await;
     book(&client, &id, json!({"seats": 4})).await.expect(201);
-    assert_eq!(refused(&client, &id, json!({"seats": 1})).await, ("sold-out".to_owned(), 0));
+    assert_eq!(
+        refused(&client, &id, json!({"seats": 1})).await,
+        ("sold-out".to_owned(), 0)
+    );
 
-    let raised = client.patch_with(&format!("/events/{id}"), &[], json!({"capacity": 6})).await;
+    let raised = client
+        .patch_with(&format!("/events/{id}"), &[], json!({"capacity": 6}))
+        .await;
     let token = ("Consistency-Token", raised.header("consistency-token").unwrap());
     let path = format!("/events/{id}/bookings");
     client.post_with(&path, &[token], json!({"seats": 2})).await.expect(201);
 
-    client.patch_with(&format!("/events/{id}"), &[], json!({"capacity": 1})).await.expect(200);
+    client
+        .patch_with(&format!("/events/{id}"), &[], json!({"capacity": 1}))
+        .await
+        .expect(200);
     for path in [format!("/events/{id}"), format!("/events/{id}/availability")] {
         eventually("it says by how much it is over", || async {
             let seen = client.get(&path).await.expect(200);
@@ -59,7 +76,10 @@ async fn capacity_counts_at_once_when_raised_and_says_how_much_it_is_over_when_l
         })
         .await;
     }
-    assert_eq!(refused(&client, &id, json!({"seats": 1})).await, ("sold-out".to_owned(), 0));
+    assert_eq!(
+        refused(&client, &id, json!({"seats": 1})).await,
+        ("sold-out".to_owned(), 0)
+    );
     platform.stop().await;
 }
 
@@ -68,11 +88,16 @@ async fn limits_per_booking_and_per_user_hold() {
     let platform = platform().await;
     let client = platform.client();
     let id = event_with(&client, json!({"max_seats_per_booking": 3, "max_seats_per_user": 4})).await;
-    assert_eq!(refused(&client, &id, json!({"seats": 4})).await, ("over-booking-limit".to_owned(), 10));
+    assert_eq!(
+        refused(&client, &id, json!({"seats": 4})).await,
+        ("over-booking-limit".to_owned(), 10)
+    );
     let guest = book(&client, &id, json!({"seats": 3})).await.expect(201)["user_id"].clone();
     let over = refused(&client, &id, json!({"seats": 2, "user_id": guest})).await;
     assert_eq!(over, ("over-user-limit".to_owned(), 7));
-    book(&client, &id, json!({"seats": 1, "user_id": guest})).await.expect(201);
+    book(&client, &id, json!({"seats": 1, "user_id": guest}))
+        .await
+        .expect(201);
     book(&client, &id, json!({"seats": 3})).await.expect(201);
     platform.stop().await;
 }
@@ -82,7 +107,10 @@ async fn seats_are_sold_inside_the_sales_window_only() {
     let platform = platform().await;
     let client = platform.client();
     let early = event_with(&client, json!({"sales_start": in_hours(1)})).await;
-    assert_eq!(refused(&client, &early, json!({"seats": 1})).await.0, "sales-not-started");
+    assert_eq!(
+        refused(&client, &early, json!({"seats": 1})).await.0,
+        "sales-not-started"
+    );
     let closed = event_with(&client, json!({"sales_end": in_hours(-1)})).await;
     assert_eq!(refused(&client, &closed, json!({"seats": 1})).await.0, "sales-ended");
     let running = event_with(&client, json!({"start_time": in_hours(-1), "end_time": in_hours(1)})).await;
@@ -90,7 +118,10 @@ async fn seats_are_sold_inside_the_sales_window_only() {
     let over = event_with(&client, json!({"start_time": in_hours(-3), "end_time": in_hours(-1)})).await;
     assert_eq!(refused(&client, &over, json!({"seats": 1})).await.0, "event-over");
     let event = client.get(&format!("/events/{over}")).await.expect(200);
-    assert_eq!((event["status"].clone(), event["not_bookable_because"].clone()), (json!("over"), json!("over")));
+    assert_eq!(
+        (event["status"].clone(), event["not_bookable_because"].clone()),
+        (json!("over"), json!("over"))
+    );
     platform.stop().await;
 }
 
@@ -105,8 +136,14 @@ async fn a_cancelled_booking_returns_its_seats_once() {
     assert_eq!(first.expect(200)["status"], "cancelled");
     let token = ("Consistency-Token", first.header("consistency-token").unwrap());
     let seen = client.get_with(&path, &[token]).await.expect(200);
-    assert_eq!((seen["status"].clone(), seen["cancelled_at"].clone()), (json!("cancelled"), first.json()["cancelled_at"].clone()));
-    assert_eq!(client.delete(&path).await.expect(200)["cancelled_at"], seen["cancelled_at"]);
+    assert_eq!(
+        (seen["status"].clone(), seen["cancelled_at"].clone()),
+        (json!("cancelled"), first.json()["cancelled_at"].clone())
+    );
+    assert_eq!(
+        client.delete(&path).await.expect(200)["cancelled_at"],
+        seen["cancelled_at"]
+    );
     book(&client, &id, json!({"seats": 3})).await.expect(201);
     assert_eq!(refused(&client, &id, json!({"seats": 1})).await.0, "sold-out");
     platform.stop().await;
@@ -118,14 +155,20 @@ async fn bookings_of_a_cancelled_event_stay_and_say_so() {
     let client = platform.client();
     let id = event_with_seats(&client, 3).await;
     let booking = book(&client, &id, json!({"seats": 2})).await.expect(201);
-    client.post(&format!("/events/{id}/cancel"), json!({})).await.expect(200);
+    client
+        .post(&format!("/events/{id}/cancel"), json!({}))
+        .await
+        .expect(200);
     let path = format!("/bookings/{}", booking["id"].as_str().unwrap());
     eventually("the booking says that its event is cancelled", || async {
         let booking = client.get(&path).await.expect(200);
         (booking["event_cancelled"] == true && booking["status"] == "booked").then_some(())
     })
     .await;
-    assert_eq!(refused(&client, &id, json!({"seats": 1})).await, ("event-cancelled".to_owned(), 1));
+    assert_eq!(
+        refused(&client, &id, json!({"seats": 1})).await,
+        ("event-cancelled".to_owned(), 1)
+    );
     let availability = client.get(&format!("/events/{id}/availability")).await.expect(200);
     assert_eq!(availability["status"], "cancelled");
     platform.stop().await;
@@ -143,11 +186,17 @@ async fn a_guests_id_is_told_to_that_guest_only() {
     let token = ("Consistency-Token", reply.header("consistency-token").unwrap());
     let path = format!("/bookings/{}", booking["id"].as_str().unwrap());
     assert_eq!(client.get_with(&path, &[token]).await.expect(200)["user_id"], "guest");
-    assert_eq!(client.get_with(&path, &[("X-User-Id", guest)]).await.expect(200)["user_id"], guest);
+    assert_eq!(
+        client.get_with(&path, &[("X-User-Id", guest)]).await.expect(200)["user_id"],
+        guest
+    );
     let listed = client.get(&format!("/events/{id}/bookings")).await.expect(200);
     assert_eq!(listed["items"][0]["user_id"], "guest");
     let own = client.get(&format!("/users/{guest}/bookings")).await.expect(200);
-    assert_eq!((own["items"][0]["id"].clone(), own["items"][0]["user_id"].clone()), (booking["id"].clone(), json!(guest)));
+    assert_eq!(
+        (own["items"][0]["id"].clone(), own["items"][0]["user_id"].clone()),
+        (booking["id"].clone(), json!(guest))
+    );
     platform.stop().await;
 }
 
@@ -156,17 +205,26 @@ async fn users_have_names_and_bookings() {
     let platform = platform().await;
     let client = platform.client();
     let id = event_with_seats(&client, 9).await;
-    let user = client.post("/users", json!({"first": "Ada", "last": "Lovelace", "age": 36})).await.expect(201);
+    let user = client
+        .post("/users", json!({"first": "Ada", "last": "Lovelace", "age": 36}))
+        .await
+        .expect(201);
     let user_id = user["id"].as_str().unwrap();
     let reply = book(&client, &id, json!({"seats": 2, "user_id": user_id})).await;
     let booking = reply.expect(201);
     assert_eq!(booking["user_id"], user_id);
     let token = ("Consistency-Token", reply.header("consistency-token").unwrap());
-    let seen = client.get_with(&format!("/users/{user_id}"), &[token]).await.expect(200);
+    let seen = client
+        .get_with(&format!("/users/{user_id}"), &[token])
+        .await
+        .expect(200);
     assert_eq!((seen["first"].clone(), seen["age"].clone()), (json!("Ada"), json!(36)));
     assert_eq!(seen["bookings"][0]["id"], booking["id"]);
 
-    client.post("/users", json!({"first": "Grace", "last": "Hopper"})).await.expect(201);
+    client
+        .post("/users", json!({"first": "Grace", "last": "Hopper"}))
+        .await
+        .expect(201);
     for (query, firsts) in [
         ("first=ada", vec!["Ada"]),
         ("last=HOPPER", vec!["Grace"]),
@@ -175,8 +233,12 @@ async fn users_have_names_and_bookings() {
         ("", vec!["Grace", "Ada"]),
     ] {
         let found = client.get(&format!("/users?{query}")).await.expect(200);
-        let found: Vec<&str> =
-            found["items"].as_array().unwrap().iter().map(|user| user["first"].as_str().unwrap()).collect();
+        let found: Vec<&str> = found["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["first"].as_str().unwrap())
+            .collect();
         assert_eq!(found, firsts, "{query}");
     }
     let unknown = book(&client, &id, json!({"seats": 1, "user_id": "nobody"})).await;

@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 use testkit::{Client, PlatformBuilder, eventually};
 
-use crate::support::{binary, event_with_seats, opera, platform};
+use crate::support::{binary, event_with_seats, opening_night, opera, platform};
 
 async fn location_of(client: &Client, body: Value) -> String {
-    client.post("/events", body).await.expect(201)["location_id"].as_str().unwrap().to_owned()
+    client.post("/events", body).await.expect(201)["location_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test]
@@ -19,9 +22,12 @@ async fn an_external_location_is_created_once_and_used_again() {
     elsewhere["location"]["name"] = json!("Another opera house");
     assert_ne!(location_of(&client, elsewhere).await, first);
 
-    let known = json!({"name": "x", "start": 1_797_343_200, "end": 1_797_350_400, "location": {"id": first}});
+    let known = json!({"name": "x", "start": opening_night(), "duration": 90, "location": {"id": first}});
     let event = client.post("/events", known).await.expect(201);
-    assert_eq!((event["location_id"].clone(), event["location"]["external_id"].clone()), (json!(first), json!("3")));
+    assert_eq!(
+        (event["location_id"].clone(), event["location"]["external_id"].clone()),
+        (json!(first), json!("3"))
+    );
     platform.stop().await;
 }
 
@@ -42,13 +48,19 @@ async fn coming_events_follow_their_location_up_to_the_seats_on_sale() {
     let event = format!("/events/{}", created["id"].as_str().unwrap());
     let location = format!("/locations/{}", created["location_id"].as_str().unwrap());
     let halls = json!([{"name": "Cesar hall", "capacity": 10}, {"name": "New hall", "capacity": 30}]);
-    client.patch_with(&location, &[], json!({"address": "12 west street", "halls": halls})).await.expect(200);
+    client
+        .patch_with(&location, &[], json!({"address": "12 west street", "halls": halls}))
+        .await
+        .expect(200);
     eventually("the event has followed", || async {
         let event = client.get(&event).await.expect(200);
         (event["seats_left"] == 40 && event["location"]["address"] == "12 west street").then_some(())
     })
     .await;
-    client.post(&format!("{event}/bookings"), json!({"seats": 25})).await.expect(201);
+    client
+        .post(&format!("{event}/bookings"), json!({"seats": 25}))
+        .await
+        .expect(201);
     platform.stop().await;
 }
 
@@ -58,8 +70,11 @@ async fn events_created_while_their_location_changes_end_up_at_its_last_version(
     let client = platform.client();
     let location = location_of(&client, opera()).await;
     let create = || async {
-        let body = json!({"name": "x", "start": 1_797_343_200, "end": 1_797_350_400, "location_id": location});
-        client.post("/events", body).await.expect(201)["id"].as_str().unwrap().to_owned()
+        let body = json!({"name": "x", "start": opening_night(), "duration": 90, "location_id": location});
+        client.post("/events", body).await.expect(201)["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let change = |capacity: u32| {
         let halls = json!([{"name": "Cesar hall", "capacity": capacity}]);
@@ -87,13 +102,18 @@ async fn a_change_is_seen_and_a_cancelled_event_takes_no_more() {
     let client = platform.client();
     let id = event_with_seats(&client, 5).await;
     let path = format!("/events/{id}");
-    let changed = client.patch_with(&path, &[], json!({"name": "Nabucco", "description": null})).await;
+    let changed = client
+        .patch_with(&path, &[], json!({"name": "Nabucco", "description": null}))
+        .await;
     assert_eq!(changed.expect(200)["name"], "Nabucco");
     let token = ("Consistency-Token", changed.header("consistency-token").unwrap());
     assert_eq!(client.get_with(&path, &[token]).await.expect(200)["name"], "Nabucco");
 
     for _ in 0..2 {
-        assert_eq!(client.post(&format!("{path}/cancel"), json!({})).await.expect(200)["status"], "cancelled");
+        assert_eq!(
+            client.post(&format!("{path}/cancel"), json!({})).await.expect(200)["status"],
+            "cancelled"
+        );
     }
     let refused = client.patch_with(&path, &[], json!({"name": "Aida"})).await.expect(409);
     assert!(refused["type"].as_str().unwrap().ends_with("/event-cancelled"));
@@ -104,7 +124,10 @@ async fn a_change_is_seen_and_a_cancelled_event_takes_no_more() {
 async fn a_store_of_another_service_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("sqlite:{}", folder.path().join("store").display());
-    let events = PlatformBuilder::new(binary("eventservice"), &[]).variable("MYEVENTS_STORE", &store).start().await;
+    let events = PlatformBuilder::new(binary("eventservice"), &[])
+        .variable("MYEVENTS_STORE", &store)
+        .start()
+        .await;
     let output = std::process::Command::new(binary("bookingservice"))
         .args(["--data-dir", folder.path().join("bookings").to_str().unwrap()])
         .env("MYEVENTS_STORE", &store)
@@ -113,7 +136,10 @@ async fn a_store_of_another_service_is_refused_at_the_start() {
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
-    assert!(text.contains("store") && text.contains("belongs to the event service"), "{text}");
+    assert!(
+        text.contains("store") && text.contains("belongs to the event service"),
+        "{text}"
+    );
     assert_eq!(text.lines().count(), 1, "{text}");
     events.stop().await;
 }

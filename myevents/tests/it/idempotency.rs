@@ -26,11 +26,13 @@ impl Clocked {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::now()));
         let shared: Arc<dyn Clock> = clock.clone();
-        let (mut events, mut api) = eventservice::start(settings(&eventservice::DEFAULTS, &folder), Arc::clone(&shared))
+        let (mut events, mut api) =
+            eventservice::start(settings(&eventservice::DEFAULTS, &folder), Arc::clone(&shared))
+                .await
+                .unwrap();
+        let (bookings, booking_api) = bookingservice::start(settings(&bookingservice::DEFAULTS, &folder), shared)
             .await
             .unwrap();
-        let (bookings, booking_api) =
-            bookingservice::start(settings(&bookingservice::DEFAULTS, &folder), shared).await.unwrap();
         api.routes.extend(booking_api.routes);
         let endpoints = events.serve(api).unwrap();
         Self {
@@ -49,7 +51,10 @@ impl Clocked {
 }
 
 fn settings(defaults: &chassis::config::Defaults, folder: &TempDir) -> Settings {
-    let flags = Flags { conf: None, data_dir: Some(folder.path().to_owned()) };
+    let flags = Flags {
+        conf: None,
+        data_dir: Some(folder.path().to_owned()),
+    };
     let mut settings = Settings::load(defaults, &flags).unwrap();
     settings.listen = "127.0.0.1:0".parse().unwrap();
     settings.listen_tls = None;
@@ -64,9 +69,21 @@ async fn posts(client: &Client) -> Vec<(String, Value, Value)> {
     other_event["name"] = json!("another opera");
     vec![
         ("/events".to_owned(), opera(), other_event),
-        ("/locations".to_owned(), json!({"name": "Hall"}), json!({"name": "Another hall"})),
-        ("/users".to_owned(), json!({"first": "Ada", "last": "L"}), json!({"first": "Bob", "last": "L"})),
-        (format!("/events/{event_id}/bookings"), json!({"seats": 2}), json!({"seats": 3})),
+        (
+            "/locations".to_owned(),
+            json!({"name": "Hall"}),
+            json!({"name": "Another hall"}),
+        ),
+        (
+            "/users".to_owned(),
+            json!({"first": "Ada", "last": "L"}),
+            json!({"first": "Bob", "last": "L"}),
+        ),
+        (
+            format!("/events/{event_id}/bookings"),
+            json!({"seats": 2}),
+            json!({"seats": 3}),
+        ),
     ]
 }
 
@@ -80,7 +97,11 @@ async fn a_key_at_once_from_many_makes_one_thing_and_one_reply() {
         let first = replies[0].expect(201);
         for reply in &replies {
             assert_eq!(reply.expect(201), first, "{path}");
-            assert_eq!(reply.header("consistency-token"), replies[0].header("consistency-token"), "{path}");
+            assert_eq!(
+                reply.header("consistency-token"),
+                replies[0].header("consistency-token"),
+                "{path}"
+            );
             assert_eq!(reply.header("location"), replies[0].header("location"), "{path}");
         }
     }
@@ -95,7 +116,10 @@ async fn a_key_with_another_body_is_refused_and_changes_nothing() {
         let key = [("Idempotency-Key", "key")];
         let first = client.post_with(&path, &key, body.clone()).await.expect(201);
         let refused = client.post_with(&path, &key, other).await.expect(422);
-        assert!(refused["type"].as_str().unwrap().ends_with("/idempotency-key-reused"), "{refused}");
+        assert!(
+            refused["type"].as_str().unwrap().ends_with("/idempotency-key-reused"),
+            "{refused}"
+        );
         assert_eq!(client.post_with(&path, &key, body).await.expect(201), first, "{path}");
     }
     platform.stop().await;
@@ -109,7 +133,11 @@ async fn a_key_holds_for_47_hours_and_is_new_after_49() {
         let key = [("Idempotency-Key", "long")];
         let first = client.post_with(&path, &key, body.clone()).await.expect(201);
         platform.clock.advance(SignedDuration::from_hours(47));
-        assert_eq!(client.post_with(&path, &key, body.clone()).await.expect(201), first, "{path} after 47 hours");
+        assert_eq!(
+            client.post_with(&path, &key, body.clone()).await.expect(201),
+            first,
+            "{path} after 47 hours"
+        );
         platform.clock.advance(SignedDuration::from_hours(2));
         let second = client.post_with(&path, &key, body.clone()).await.expect(201);
         assert_ne!(second["id"], first["id"], "{path} after 49 hours");
@@ -124,8 +152,14 @@ async fn a_key_is_one_paths_own() {
     let platform = platform().await;
     let client = platform.client();
     let key = [("Idempotency-Key", "same")];
-    let location = client.post_with("/locations", &key, json!({"name": "Hall"})).await.expect(201);
-    let user = client.post_with("/users", &key, json!({"first": "Ada", "last": "L"})).await.expect(201);
+    let location = client
+        .post_with("/locations", &key, json!({"name": "Hall"}))
+        .await
+        .expect(201);
+    let user = client
+        .post_with("/users", &key, json!({"first": "Ada", "last": "L"}))
+        .await
+        .expect(201);
     assert_ne!(location["id"], user["id"]);
     platform.stop().await;
 }
@@ -138,7 +172,10 @@ async fn a_refusal_is_not_kept() {
     let path = format!("/events/{event_id}/bookings");
     let key = [("Idempotency-Key", "later")];
     client.post_with(&path, &key, json!({"seats": 2})).await.expect(409);
-    client.patch_with(&format!("/events/{event_id}"), &[], json!({"capacity": 2})).await.expect(200);
+    client
+        .patch_with(&format!("/events/{event_id}"), &[], json!({"capacity": 2}))
+        .await
+        .expect(200);
     testkit::eventually("the raised capacity counts", || async {
         (client.post_with(&path, &key, json!({"seats": 2})).await.status == 201).then_some(())
     })

@@ -24,7 +24,10 @@ pub(crate) async fn inventory_stream(store: &Path, event_id: &str) -> Vec<Envelo
 
 /// Walks an inventory version by version: never more sold than the capacity then in force, every booking once.
 pub(crate) async fn walk_inventory(store: &Path, event_id: &str) -> Inventory {
-    let mut inventory = Inventory { sold: 0, bookings: BTreeMap::new() };
+    let mut inventory = Inventory {
+        sold: 0,
+        bookings: BTreeMap::new(),
+    };
     let mut capacity = 0;
     for envelope in inventory_stream(store, event_id).await {
         match envelope.event().unwrap() {

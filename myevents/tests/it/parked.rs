@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use testkit::{Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
-use crate::support::{Outcome, myevents};
 use crate::support::event_with_seats;
+use crate::support::{Outcome, myevents};
 
 async fn start(folder: &TempDir) -> Platform {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])

@@ -59,7 +59,10 @@ async fn racing_clients_sell_every_seat_exactly_once() {
     assert_eq!(journal.bookings, acknowledged);
     eventually("both services see the event sold out", || async {
         let event = client.get(&format!("/events/{event_id}")).await.expect(200);
-        let left = client.get(&format!("/events/{event_id}/availability")).await.expect(200);
+        let left = client
+            .get(&format!("/events/{event_id}/availability"))
+            .await
+            .expect(200);
         (event["seats_left"] == 0 && left["seats_left"] == 0 && left["status"] == "sold_out").then_some(())
     })
     .await;
@@ -70,7 +73,10 @@ async fn racing_clients_sell_every_seat_exactly_once() {
 async fn two_booking_services_on_one_journal_sell_every_seat_exactly_once() {
     let shared = tempfile::tempdir().unwrap();
     let events = service("eventservice", shared.path()).await;
-    let bookings = [service("bookingservice", shared.path()).await, service("bookingservice", shared.path()).await];
+    let bookings = [
+        service("bookingservice", shared.path()).await,
+        service("bookingservice", shared.path()).await,
+    ];
     let mut body = opera();
     body["capacity"] = json!(SEATS);
     let created = events.client().post("/events", body).await;
@@ -79,8 +85,10 @@ async fn two_booking_services_on_one_journal_sell_every_seat_exactly_once() {
     let clients = bookings.each_ref().map(|service| service.client_of("booking API"));
     for client in &clients {
         let path = format!("/events/{event_id}/availability");
-        eventually("the inventory is open", || async { (client.get_with(&path, &[token]).await.status == 200).then_some(()) })
-            .await;
+        eventually("the inventory is open", || async {
+            (client.get_with(&path, &[token]).await.status == 200).then_some(())
+        })
+        .await;
     }
 
     let acknowledged = race(&clients, &event_id).await;
@@ -111,9 +119,18 @@ async fn sigterm_under_load_answers_what_was_accepted_and_ends_well() {
     let event_id = event_with_seats(&client, 1_000_000).await;
     let answered = Arc::new(AtomicUsize::new(0));
     let loads: Vec<_> = (0..32)
-        .map(|_| tokio::spawn(book_until_cut_off(client.clone(), event_id.clone(), Arc::clone(&answered))))
+        .map(|_| {
+            tokio::spawn(book_until_cut_off(
+                client.clone(),
+                event_id.clone(),
+                Arc::clone(&answered),
+            ))
+        })
         .collect();
-    eventually("the load runs", || async { (answered.load(Ordering::Relaxed) > 300).then_some(()) }).await;
+    eventually("the load runs", || async {
+        (answered.load(Ordering::Relaxed) > 300).then_some(())
+    })
+    .await;
     platform.terminate();
     assert!(platform.ended().await.success());
 
@@ -130,7 +147,10 @@ async fn sigterm_under_load_answers_what_was_accepted_and_ends_well() {
 async fn book_until_cut_off(client: Client, event_id: String, answered: Arc<AtomicUsize>) -> Vec<String> {
     let path = format!("/events/{event_id}/bookings");
     let mut acknowledged = Vec::new();
-    while let Ok(reply) = client.try_send(Method::POST, &path, &[], Some(json!({"seats": 1}))).await {
+    while let Ok(reply) = client
+        .try_send(Method::POST, &path, &[], Some(json!({"seats": 1})))
+        .await
+    {
         let booking: Value = reply.expect(201);
         acknowledged.push(booking["id"].as_str().unwrap().to_owned());
         answered.fetch_add(1, Ordering::Relaxed);
@@ -141,11 +161,17 @@ async fn book_until_cut_off(client: Client, event_id: String, answered: Arc<Atom
 #[tokio::test]
 async fn a_restart_keeps_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let start = || PlatformBuilder::new(binary("myevents"), &["serve"]).folder(folder.path()).start();
+    let start = || {
+        PlatformBuilder::new(binary("myevents"), &["serve"])
+            .folder(folder.path())
+            .start()
+    };
     let platform = start().await;
     let client = platform.client();
     let event_id = event_with_seats(&client, 10).await;
-    let reply = client.post(&format!("/events/{event_id}/bookings"), json!({"seats": 3})).await;
+    let reply = client
+        .post(&format!("/events/{event_id}/bookings"), json!({"seats": 3}))
+        .await;
     let booked = reply.expect(201);
     let token = ("Consistency-Token", reply.header("consistency-token").unwrap());
     // Killed, not stopped: nothing may depend on a good end.
@@ -159,6 +185,9 @@ async fn a_restart_keeps_everything() {
         (client.get(&format!("/events/{event_id}")).await.expect(200)["seats_left"] == 7).then_some(())
     })
     .await;
-    client.post(&format!("/events/{event_id}/bookings"), json!({"seats": 8})).await.expect(409);
+    client
+        .post(&format!("/events/{event_id}/bookings"), json!({"seats": 8}))
+        .await
+        .expect(409);
     platform.stop().await;
 }

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use testkit::{Client, Platform};
 
@@ -13,14 +14,28 @@ pub(crate) async fn platform() -> Platform {
 /// builds them all.
 pub(crate) fn binary(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_myevents")).with_file_name(name);
-    assert!(path.is_file(), "{} is missing: run `cargo build --workspace` first", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build --workspace` first",
+        path.display()
+    );
     path
 }
 
+/// When the usual event starts, in unix seconds: a month from now, so that it can be booked whenever the tests run.
+pub(crate) fn opening_night() -> i64 {
+    let today = Timestamp::now().as_second() / DAY * DAY;
+    today + 30 * DAY
+}
+
+const DAY: i64 = 24 * 3_600;
+const TWO_HOURS: i64 = 2 * 3_600;
+
 /// The create-event body of the original services, as it is spelled there.
 pub(crate) fn opera() -> Value {
+    let start = opening_night();
     json!({
-        "name": "opera aida", "startdate": 1_797_343_200, "enddate": 1_797_350_400, "duration": 120,
+        "name": "opera aida", "startdate": start, "enddate": start + TWO_HOURS, "duration": 120,
         "location": {
             "id": 3, "name": "West Street Opera House", "address": "11 west street, AZ 73646", "country": "U.S.A",
             "opentime": 7, "Closetime": 20,
@@ -36,7 +51,10 @@ pub(crate) async fn event_with_seats(client: &Client, capacity: u32) -> String {
     let reply = client.post("/events", body).await;
     let id = reply.expect(201)["id"].as_str().unwrap().to_owned();
     let token = reply.header("consistency-token").unwrap().to_owned();
-    client.get_with(&format!("/events/{id}"), &[("Consistency-Token", &token)]).await.expect(200);
+    client
+        .get_with(&format!("/events/{id}"), &[("Consistency-Token", &token)])
+        .await
+        .expect(200);
     testkit::eventually("the event opens for booking", || async {
         let event = client.get(&format!("/events/{id}")).await.expect(200);
         (event["seats_left"] == json!(capacity)).then_some(())

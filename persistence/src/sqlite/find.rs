@@ -88,10 +88,7 @@ fn check(index: &StoredIndex, query: &Query) -> Result<(), StoreError> {
     }
     let fits = |after: &Cursor| after.values.len() == fields && after.values.starts_with(&query.equals);
     if !query.after.as_ref().is_none_or(fits) {
-        return Err(StoreError::Broken(format!(
-            "the cursor is not one of this search by `{}`",
-            query.index
-        )));
+        return Err(StoreError::ForeignCursor);
     }
     Ok(())
 }
