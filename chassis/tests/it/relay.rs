@@ -1,6 +1,7 @@
 //! Everything committed is published, in stream order, by one relay at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chassis::health::Health;
 use chassis::relay::Relay;
@@ -8,10 +9,13 @@ use contracts::{Envelope, Hash};
 use persistence::Commit;
 use testkit::eventually;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::{Parts, bookings};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn append(parts: &Parts, envelopes: &[Envelope]) {
     let mut previous = Hash::GENESIS;
@@ -46,7 +50,10 @@ async fn published(parts: &Parts, count: usize) -> Vec<Envelope> {
         .unwrap();
     let mut envelopes = Vec::new();
     while envelopes.len() < count {
-        let batch = subscription.next_batch(1_000).await.unwrap();
+        let batch = timeout(PATIENCE, subscription.next_batch(1_000))
+            .await
+            .expect("not published in time")
+            .unwrap();
         envelopes.extend(batch.iter().map(|delivery| delivery.envelope().unwrap()));
     }
     envelopes

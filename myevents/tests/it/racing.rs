@@ -28,6 +28,10 @@ async fn book_until_sold_out(client: Client, event_id: String, number: usize) ->
         if reply.status == 201 {
             let booking = reply.json();
             acknowledged.insert(booking["id"].as_str().unwrap().to_owned(), seats);
+            assert!(
+                acknowledged.values().sum::<u32>() <= SEATS,
+                "one client alone has more than all seats"
+            );
             continue;
         }
         let left = u32::try_from(reply.expect(409)["seats_left"].as_u64().unwrap()).unwrap();
