@@ -9,7 +9,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::{Config, ConfigError, Environment, File, FileFormat};
+use config::{Config, ConfigError, Environment, File, FileFormat, Value};
 use thiserror::Error;
 
 /// Everything a service can be told.
@@ -101,6 +101,8 @@ const OLD_KEYS: &[&str] = &[
     "amqp_message_broker",
     "kafka_message_brokers",
 ];
+/// Keys that may hold a list of texts.
+const LISTS: &[&str] = &["cors_origins", "kafka_message_brokers"];
 const SECTIONS: &[&str] = &["event", "booking"];
 
 impl Settings {
@@ -132,7 +134,7 @@ impl Settings {
                 .broker()?
                 .unwrap_or_else(|| under("embedded", &data_dir, "broker")),
             certificate: source.certificate()?,
-            cors_origins: source.list("cors_origins").unwrap_or_else(|| vec!["*".to_owned()]),
+            cors_origins: source.origins()?,
             shutdown: source.shutdown()?,
             logging: source.logging()?,
             data_dir,
@@ -286,6 +288,27 @@ impl Source {
         }
     }
 
+    fn origins(&self) -> Result<Vec<String>, SettingsError> {
+        let origins = self.list("cors_origins").unwrap_or_else(|| vec!["*".to_owned()]);
+        let host = |origin: &str| {
+            origin
+                .strip_prefix("https://")
+                .or(origin.strip_prefix("http://"))
+                .map(str::to_owned)
+        };
+        let proper = |host: String| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+        match origins
+            .iter()
+            .find(|origin| *origin != "*" && !host(origin).is_some_and(proper))
+        {
+            Some(bad) => Err(invalid(
+                "cors_origins",
+                format!("`{bad}` is neither `*` nor like https://example.org"),
+            )),
+            None => Ok(origins),
+        }
+    }
+
     fn shutdown(&self) -> Result<Duration, SettingsError> {
         let text = self.text("shutdown_seconds").unwrap_or_else(|| "30".to_owned());
         let seconds = text.parse().ok().filter(|seconds| (1..=600).contains(seconds));
@@ -332,19 +355,27 @@ fn check_keys(file: Config) -> Result<(), SettingsError> {
     let table = file.cache.into_table()?;
     for (key, value) in table {
         if SECTIONS.contains(&key.as_str()) {
-            for inner in value.into_table()?.into_keys() {
-                check_key(&inner)?;
+            for (inner, value) in value.into_table()? {
+                check_key(&inner, &value)?;
             }
         } else {
-            check_key(&key)?;
+            check_key(&key, &value)?;
         }
     }
     Ok(())
 }
 
-fn check_key(key: &str) -> Result<(), SettingsError> {
+fn check_key(key: &str, value: &Value) -> Result<(), SettingsError> {
     if KEYS.contains(&key) || OLD_KEYS.contains(&key) {
-        return Ok(());
+        let fits = match value.clone().into_array() {
+            Ok(list) if LISTS.contains(&key) => list.into_iter().all(|element| element.into_string().is_ok()),
+            _ => value.clone().into_string().is_ok(),
+        };
+        return if fits {
+            Ok(())
+        } else {
+            Err(invalid(key, "must be text"))
+        };
     }
     Err(invalid(key, format!("is not a setting; known are {}", KEYS.join(", "))))
 }
@@ -421,6 +452,9 @@ mod tests {
             (r#"{"databasetype": "paper"}"#, "databasetype"),
             (r#"{"message_broker_type": "pigeon"}"#, "message_broker_type"),
             (r#"{"message_broker_type": "amqp"}"#, "amqp_message_broker"),
+            (r#"{"listen": ["127.0.0.1:1"]}"#, "listen"),
+            (r#"{"store": {}}"#, "store"),
+            (r#"{"cors_origins": ["http://a b"]}"#, "cors_origins"),
             (r#"{"lissten": "127.0.0.1:1"}"#, "lissten"),
         ] {
             let error = load(json).unwrap_err();

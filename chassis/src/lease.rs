@@ -47,10 +47,10 @@ impl LeaseKeeper {
         if Instant::now() < self.next_beat {
             return Ok(self.holds);
         }
-        self.next_beat = Instant::now() + BEAT;
         self.holds = false;
         let current = self.store.read(self.name).await?;
         if !self.may_take(current.as_ref()) {
+            self.next_beat = Instant::now() + BEAT;
             return Ok(false);
         }
         let next = LeaseRecord {
@@ -58,6 +58,7 @@ impl LeaseKeeper {
             counter: current.as_ref().map_or(1, |record| record.counter + 1),
         };
         self.holds = self.store.replace(self.name, current.as_ref(), &next).await?;
+        self.next_beat = Instant::now() + BEAT;
         Ok(self.holds)
     }
 

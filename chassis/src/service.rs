@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use msgqueue::Broker;
 use persistence::{Collection, Expect, PutError, StoreError, Stores, Write};
 use serde_json::json;
@@ -219,9 +220,7 @@ impl Service {
 
     /// Answers what was accepted and takes nothing more.
     pub async fn stop_serving(&mut self) {
-        for server in self.servers.drain(..) {
-            server.stop().await;
-        }
+        join_all(self.servers.drain(..).map(Server::stop)).await;
     }
 
     /// Ends the service: requests first, then the relay with what they led to, then the consumers.

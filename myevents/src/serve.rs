@@ -38,8 +38,7 @@ async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
     binary::print_banner(&[("event", event_endpoints), ("booking", booking_endpoints)]);
     shutdown.requested().await;
     // Requests of both end before either's background work does: they use it.
-    event_service.stop_serving().await;
-    booking_service.stop_serving().await;
+    tokio::join!(event_service.stop_serving(), booking_service.stop_serving());
     event_service.stop().await;
     booking_service.stop().await;
     Ok(())

@@ -107,22 +107,28 @@ impl Consumer {
         let mut parked = self.parking.streams(&self.group).await?;
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.health.ok();
         loop {
-            tokio::select! {
+            let works = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                _ = sweep.tick() => parked = self.sweep().await?,
+                _ = sweep.tick() => self.sweep(&mut parked).await?,
                 batch = subscription.next_batch(BATCH) => {
                     let batch = batch?;
                     self.step(&batch, &mut parked).await?;
                     self.acknowledge(&mut *subscription, &batch).await?;
+                    true
                 }
-            }
-            if std::mem::take(failures) > 0 {
-                info!(group = self.group, "consuming works again");
-                self.health.ok();
+            };
+            if works {
+                self.recovered(failures);
             }
         }
+    }
+
+    fn recovered(&self, failures: &mut u32) {
+        if std::mem::take(failures) > 0 {
+            info!(group = self.group, "consuming works again");
+        }
+        self.health.ok();
     }
 
     async fn acknowledge(
@@ -134,16 +140,18 @@ impl Consumer {
         Ok(subscription.ack(&tags).await?)
     }
 
-    /// Tries parked messages again and measures. Returns the streams that still have some.
-    async fn sweep(&self) -> Result<HashSet<StreamId>, StepError> {
+    /// Tries parked messages again and measures. Whether that shows that consuming works: only where nothing waits.
+    async fn sweep(&self, parked: &mut HashSet<StreamId>) -> Result<bool, StepError> {
         for stream in self.parking.streams(&self.group).await? {
             self.heal(&stream).await?;
         }
-        if let Some(lag) = self.listener.lag(&self.group).await? {
+        let lag = self.listener.lag(&self.group).await?;
+        if let Some(lag) = lag {
             self.metrics.set_lag(&self.group, lag);
         }
-        let parked = self.parking.list(Some(&self.group)).await?;
-        self.metrics.set_parked(&self.group, parked.len());
-        Ok(step::parked_streams(&parked))
+        let left = self.parking.list(Some(&self.group)).await?;
+        self.metrics.set_parked(&self.group, left.len());
+        *parked = step::parked_streams(&left);
+        Ok(lag.is_none_or(|lag| lag == 0))
     }
 }

@@ -33,24 +33,25 @@ impl Consumer {
                 }
             }
         }
-        for stream in touched(&sorted, parked) {
-            self.unpark(&mut sorted, &stream).await?;
-        }
-        let held_up: HashSet<StreamId> = parked_streams(&sorted.park);
-        let healed: Vec<StreamId> = touched(&sorted, &held_up);
+        parked.extend(parked_streams(&sorted.park));
+        let moved_on = touched(&sorted, parked);
         self.settle(sorted).await?;
-        for stream in healed {
+        for stream in moved_on {
             self.heal(&stream).await?;
         }
-        parked.extend(held_up);
         Ok(())
     }
 
     /// Applies what is parked of a stream, as far as it now follows.
     pub(crate) async fn heal(&self, stream: &StreamId) -> Result<(), StepError> {
-        let mut sorted = self.sorted(vec![stream.clone()]).await?;
-        self.unpark(&mut sorted, stream).await?;
-        self.settle(sorted).await
+        loop {
+            let mut sorted = self.sorted(vec![stream.clone()]).await?;
+            self.unpark(&mut sorted, stream).await?;
+            if sorted.settled.is_empty() {
+                return Ok(());
+            }
+            self.settle(sorted).await?;
+        }
     }
 
     async fn sorted(&self, streams: Vec<StreamId>) -> Result<Sorted, StepError> {

@@ -22,9 +22,10 @@ const CONFLICT_ATTEMPTS: u32 = 60;
 /// How often an append with an unknown outcome is repeated with the same commit id.
 const UNKNOWN_ATTEMPTS: u32 = 5;
 const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
-/// A clerk without work leaves after this long, or at once while very many are live.
+/// A clerk without work leaves after this long, or sooner while very many are live.
 const IDLE: Duration = Duration::from_secs(60);
 const MANY_CLERKS: usize = 1_000;
+const IDLE_AMONG_MANY: Duration = Duration::from_secs(2);
 
 pub(crate) struct Clerk<A: Aggregate> {
     shared: Arc<Shared<A>>,
@@ -87,7 +88,7 @@ impl<A: Aggregate> Clerk<A> {
         self.take_queued();
         while self.waiting.is_empty() {
             let many = self.shared.live_clerks() > MANY_CLERKS;
-            let patience = if many { Duration::ZERO } else { IDLE };
+            let patience = if many { IDLE_AMONG_MANY } else { IDLE };
             match timeout(patience, self.jobs.recv()).await {
                 Ok(Some(job)) => self.waiting.push_back(job),
                 Ok(None) => return false,
@@ -115,6 +116,13 @@ impl<A: Aggregate> Clerk<A> {
                 Ok(draft) => draft,
                 Err(fault) => return refuse_all(batch, &fault),
             };
+            if draft.envelopes.is_empty() {
+                match self.was_behind().await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(fault) => return refuse_all(batch, &fault),
+                }
+            }
             let started = Instant::now();
             match self.append(&draft).await {
                 Appended::Done => {
@@ -139,6 +147,16 @@ impl<A: Aggregate> Clerk<A> {
         let live = self.live.get_or_insert_with(Live::new);
         let requests = batch.iter().map(|job| &job.request);
         Ok(batch::decide(live, &self.stream, requests, self.shared.clock.now()))
+    }
+
+    /// Whether another replica has written since. An append would find that out by itself; a refusal has to look, or it
+    /// would be told from what is long past.
+    async fn was_behind(&mut self) -> Result<bool, Fault> {
+        let journal = Arc::clone(&self.shared.journal);
+        let live = self.live.get_or_insert_with(Live::new);
+        let before = live.version;
+        live.catch_up(&*journal, &self.stream).await?;
+        Ok(live.version != before)
     }
 
     async fn append(&mut self, draft: &Draft<A>) -> Appended {

@@ -1,7 +1,7 @@
 //! Reading one's own write: a reply to a write carries `Consistency-Token: <stream>@<version>`; a request that presents
 //! it waits, for a bounded time, until the views have got there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use contracts::StreamId;
@@ -53,8 +53,10 @@ impl Token {
     /// # Errors
     /// 503 with Retry-After where it takes too long.
     pub async fn wait(&self, progress: &Progress) -> Result<(), Problem> {
+        let deadline = Instant::now() + PATIENCE;
         for (stream, version) in &self.positions {
-            if !progress.wait_for(stream, *version, PATIENCE).await? {
+            let patience = deadline.saturating_duration_since(Instant::now());
+            if !progress.wait_for(stream, *version, patience).await? {
                 return Err(Problem::unavailable(
                     "What the Consistency-Token names is not visible yet.",
                 ));

@@ -29,7 +29,11 @@ pub fn digests_of(request: &HttpRequest, body: &Map<String, Value>) -> Result<Op
     }
     let scope = format!("{}\n{}\n{key}", request.method(), request.path());
     // An object of JSON values always has a canonical form.
-    let canonical = serde_json_canonicalizer::to_vec(body).unwrap_or_default();
+    let mut canonical = serde_json_canonicalizer::to_vec(body).unwrap_or_default();
+    // Two users who happen to choose one key send two requests: the second must not get the first one's reply.
+    if let Some(user) = request.headers().get(super::caller::HEADER) {
+        canonical.extend_from_slice(user.as_bytes());
+    }
     Ok(Some(IdempotencyDigests {
         key: hex::encode(Sha256::digest(scope)),
         request: hex::encode(Sha256::digest(canonical)),

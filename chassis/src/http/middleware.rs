@@ -67,10 +67,9 @@ fn count<B>(response: &ServiceResponse<B>, started: Instant) {
     };
     // Paths hold ids: only their patterns may become labels.
     let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    let method = if request.method().as_str().len() > 7 {
-        "other"
-    } else {
-        request.method().as_str()
+    let method = match request.method().as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
+        _ => "other",
     };
     metrics.answered(
         method,

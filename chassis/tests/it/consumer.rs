@@ -234,3 +234,18 @@ fn outcome(outcome: &str) -> String {
 fn parked_total(reason: &str) -> String {
     format!("myevents_parked_total{{group=\"{GROUP}\",reason=\"{reason}\"}}")
 }
+
+#[tokio::test]
+async fn a_long_queue_behind_a_gap_heals_at_once() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let envelopes = bookings(A, 1_200);
+    parts.emit(&envelopes[1..]).await;
+    all_consumed(&parts, &witness, B).await;
+    assert_eq!(parts.parked().await.len(), 1_199);
+    parts.emit(&envelopes[..1]).await;
+    let all: Vec<u64> = (1..=1_200).collect();
+    applied(&witness, A, &all).await;
+    consumer.stop().await;
+}

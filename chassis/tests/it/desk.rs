@@ -169,3 +169,16 @@ async fn a_repeated_key_is_answered_from_the_journal_by_any_desk() {
         Err(DeskError::KeyReused)
     ));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_not_told_from_what_another_desk_has_changed_since() {
+    let parts = Parts::open().await;
+    let (one, other) = (desk(&parts), desk(&parts));
+    one.handle(&stream(), step(1)).await.unwrap();
+    other.handle(&stream(), step(1)).await.unwrap();
+    let at_two = Request {
+        if_version: Some(2),
+        ..step(1)
+    };
+    assert_eq!(one.handle(&stream(), at_two).await.unwrap().version, 3);
+}

@@ -15,6 +15,8 @@ use crate::views::events::{
     ALL, ALL_IN_COUNTRY, BY_NAME, COLLECTION, EventDocument, LISTED, LISTED_IN_COUNTRY, Length, SHORT,
 };
 
+/// Documents read at a time, so that a filter that few pass does not take a search for each.
+const FEWEST_READ: usize = 100;
 /// Documents looked at for one page; a page may be shorter than asked for, and the next goes on from there.
 const MOST_LOOKED_AT: usize = 2_000;
 /// Matches of a text that are sorted and paged; more words narrow it down.
@@ -157,7 +159,7 @@ fn lanes(search: &EventSearch, now: Timestamp) -> Vec<Query> {
             equals,
             lower: from.map(|from| bound(from, true)),
             upper: search.to.map(|to| bound(to, false)),
-            ..Query::all(index, search.page.limit + 1)
+            ..Query::all(index, (search.page.limit + 1).max(FEWEST_READ))
         }
     };
     if search.all {
