@@ -55,10 +55,19 @@ impl Users {
 
     /// Keeps a new user's names, unless there are some already.
     pub(crate) async fn add(&self, id: &str, person: &Person) -> Result<(), StoreError> {
+        self.put(id, person, Expect::Absent).await
+    }
+
+    /// Keeps a user's names in place of those there are.
+    pub(crate) async fn set(&self, id: &str, person: &Person) -> Result<(), StoreError> {
+        self.put(id, person, Expect::Anything).await
+    }
+
+    async fn put(&self, id: &str, person: &Person, expect: Expect) -> Result<(), StoreError> {
         let write = Write {
             collection: COLLECTION.to_owned(),
             id: id.to_owned(),
-            expect: Expect::Absent,
+            expect,
             body: Some(json!({
                 "first": person.first, "last": person.last, "age": person.age,
                 "first_key": person.first.to_lowercase(), "last_key": person.last.to_lowercase(),

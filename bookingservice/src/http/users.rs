@@ -1,5 +1,5 @@
 use actix_web::{HttpRequest, HttpResponse, web};
-use chassis::desk::DeskError;
+use chassis::desk::{DeskError, Outcome};
 use chassis::http::consistency::Token;
 use chassis::http::form::{self, Form};
 use chassis::http::paging::{Page, PageRequest, query_of};
@@ -69,12 +69,21 @@ pub(super) async fn register(
         match api.registrations.handle(&stream, request).await {
             // The key was used before and has expired since.
             Err(DeskError::Rejected(UserRejection::AlreadyRegistered)) => attempt += 1,
-            outcome => {
-                let location = format!("/users/{id}");
-                return Ok(writing::created(location, &outcome?, &UserReply::of(id, person, None)));
-            }
+            outcome => return registered(&api, id, person, &outcome?).await,
         }
     }
+}
+
+/// The names of an earlier try that was not carried out give way; those of the first one that was stay.
+async fn registered(api: &BookingApi, id: String, person: Person, outcome: &Outcome) -> Result<HttpResponse, Problem> {
+    let person = if outcome.replayed {
+        api.users.get(&id).await?.unwrap_or(person)
+    } else {
+        api.users.set(&id, &person).await?;
+        person
+    };
+    let location = format!("/users/{id}");
+    Ok(writing::created(location, outcome, &UserReply::of(id, person, None)))
 }
 
 /// Users, by last name; `first` and `last` narrow them down, in any letter case.
