@@ -24,6 +24,10 @@ async fn applied(witness: &Witness, stream: &str, versions: &[u64]) {
 async fn all_consumed(parts: &Parts, witness: &Witness, mark: &str) {
     parts.emit(&bookings(mark, 1)).await;
     applied(witness, mark, &[1]).await;
+    // Its progress is written behind everything else that the batch led to.
+    let stream = StreamId::parse(mark).unwrap();
+    let progress = parts.progress().await;
+    assert!(progress.wait_for(&stream, 1, Duration::from_secs(30)).await.unwrap());
 }
 
 #[tokio::test]
