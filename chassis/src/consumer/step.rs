@@ -7,7 +7,7 @@ use msgqueue::{Delivery, Message};
 use persistence::Write;
 use tracing::{error, warn};
 
-use super::parking::{Parked, Reason, UnreadableMessage, reason_of};
+use super::parking::{Parked, Reason, reason_of};
 use super::plan::{Incoming, Plan, Verdict};
 use super::{Consumer, StepError};
 use crate::recorded::Recorded;
@@ -126,7 +126,7 @@ impl Consumer {
         };
         match sorted.plan.sort(envelope) {
             Verdict::Apply(recorded) => sorted.apply.push(*recorded),
-            Verdict::Unreadable(UnreadableMessage::Message(_) | UnreadableMessage::Payload(_)) => return false,
+            Verdict::Unreadable(_) => return false,
             Verdict::Pass | Verdict::Repeat | Verdict::Impostor | Verdict::Gap => {}
         }
         true
