@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use contracts::EventBooked;
 use jiff::{SignedDuration, Timestamp};
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
 /// Events with a series of their own; the seats of more are counted as `other`.
 const MOST_EVENTS: usize = 5_000;
@@ -25,6 +25,7 @@ pub(crate) struct SalesMetrics {
 struct Series {
     event_name: String,
     last_sale: Timestamp,
+    seats: IntCounter,
 }
 
 impl SalesMetrics {
@@ -46,13 +47,7 @@ impl SalesMetrics {
     pub(crate) fn booked(&self, booked: &EventBooked, now: Timestamp) {
         self.seats_per_booking.observe(f64::from(booked.seats));
         let name = booked.event_name.as_deref().unwrap_or_default();
-        let (id, name) = if self.note(&booked.event_id, name, now) {
-            (booked.event_id.as_str(), name)
-        } else {
-            ("other", "other")
-        };
-        self.seats
-            .with_label_values(&[id, name])
+        self.counter(&booked.event_id, name, now)
             .inc_by(u64::from(booked.seats));
     }
 
@@ -64,25 +59,30 @@ impl SalesMetrics {
         }
     }
 
-    /// False where there are too many events already.
-    fn note(&self, event_id: &str, event_name: &str, now: Timestamp) -> bool {
+    /// The event's own counter, or that of the others where there are too many events already.
+    fn counter(&self, event_id: &str, event_name: &str, now: Timestamp) -> IntCounter {
         let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        if !series.contains_key(event_id) {
-            self.forget_quiet(&mut series, now);
-            if series.len() >= MOST_EVENTS {
-                return false;
-            }
+        if let Some(known) = series.get_mut(event_id)
+            && known.event_name == event_name
+        {
+            known.last_sale = now;
+            return known.seats.clone();
         }
-        let renamed = series.get(event_id).filter(|known| known.event_name != event_name);
-        if let Some(known) = renamed {
-            self.drop_series(event_id, known);
+        match series.remove(event_id) {
+            Some(renamed) => self.drop_series(event_id, &renamed),
+            None => self.forget_quiet(&mut series, now),
         }
+        if series.len() >= MOST_EVENTS {
+            return self.seats.with_label_values(&["other", "other"]);
+        }
+        let seats = self.seats.with_label_values(&[event_id, event_name]);
         let current = Series {
             event_name: event_name.to_owned(),
             last_sale: now,
+            seats: seats.clone(),
         };
         series.insert(event_id.to_owned(), current);
-        true
+        seats
     }
 
     fn forget_quiet(&self, series: &mut HashMap<String, Series>, now: Timestamp) {

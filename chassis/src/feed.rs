@@ -4,14 +4,14 @@
 //! streams and their resumption all come from here.
 
 use async_trait::async_trait;
-use contracts::StreamId;
+use contracts::{Envelope, StreamId};
 use jiff::Timestamp;
 use persistence::{Bound, Cursor, Index, Query, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::recorded::Recorded;
-use crate::views::{LiveViews, UnitOfWork, View};
+use crate::views::{Key, LiveViews, UnitOfWork, View};
 
 const COLLECTION: &str = "feed";
 const BY_STREAM: &str = "by_stream";
@@ -56,6 +56,12 @@ impl View for FeedView {
         )]
     }
 
+    fn touches(&self, recorded: &Recorded, keys: &mut Vec<Key>) {
+        if (self.public_facts)(recorded).is_some() {
+            keys.push((COLLECTION, id_of(&recorded.envelope)));
+        }
+    }
+
     async fn apply(&self, recorded: &Recorded, unit: &mut UnitOfWork) -> Result<(), StoreError> {
         let Some(facts) = (self.public_facts)(recorded) else {
             return Ok(());
@@ -69,10 +75,13 @@ impl View for FeedView {
             actor: (self.public_actor)(envelope.actor.as_str()).to_owned(),
             facts,
         };
-        let id = format!("{}@{}", envelope.stream, envelope.version);
-        unit.update(COLLECTION, &id, recorded, |kept: &mut Entry| *kept = entry)
+        unit.update(COLLECTION, &id_of(envelope), recorded, |kept: &mut Entry| *kept = entry)
             .await
     }
+}
+
+fn id_of(envelope: &Envelope) -> String {
+    format!("{}@{}", envelope.stream, envelope.version)
 }
 
 impl Feed {

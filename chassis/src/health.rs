@@ -54,6 +54,10 @@ impl Health {
 }
 
 impl Part {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn ok(&self) {
         self.say(State::Ok, None);
     }

@@ -2,6 +2,7 @@
 //!
 //! This is the only crate that joins storage to broker. It must not know which service it is in, nor any business rule.
 
+pub mod background;
 pub mod binary;
 pub mod clock;
 pub mod config;

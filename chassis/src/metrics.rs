@@ -2,6 +2,9 @@
 //!
 //! Labels are bounded: routes by pattern, groups and reasons by name, never ids.
 
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -87,11 +90,11 @@ impl Metrics {
 }
 
 impl HttpMetrics {
-    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, seconds: f64) {
-        self.requests
-            .with_label_values(&[method, route, &status.to_string()])
-            .inc();
-        self.seconds.with_label_values(&[method, route]).observe(seconds);
+    pub(crate) fn answered(&self, method: &str, route: &str, status: StatusCode, took: Duration) {
+        self.requests.with_label_values(&[method, route, status.as_str()]).inc();
+        self.seconds
+            .with_label_values(&[method, route])
+            .observe(took.as_secs_f64());
     }
 }
 

@@ -11,10 +11,11 @@ use msgqueue::{BrokerError, EventEmitter};
 use persistence::{Commit, CommitKey, Journal, Lease, StoreError};
 use thiserror::Error;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::background::pressure;
 use crate::health::Part;
 use crate::lease::LeaseKeeper;
 use crate::metrics::RelayMetrics;
@@ -23,6 +24,8 @@ use crate::metrics::RelayMetrics;
 const ROUND_COMMITS: usize = 256;
 /// How long to wait for a wake-up before looking anyway.
 const POLL: Duration = Duration::from_millis(500);
+/// How often everything that waits is counted.
+const MEASURE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a stopping relay goes on publishing what was committed last.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -34,6 +37,9 @@ pub struct Relay {
     appended: Arc<Notify>,
     metrics: RelayMetrics,
     health: Part,
+    /// Its name among the stages of background work.
+    stage: String,
+    measured: Option<Instant>,
 }
 
 #[derive(Debug, Error)]
@@ -60,7 +66,9 @@ impl Relay {
             lease: LeaseKeeper::new(lease, "relay"),
             appended,
             metrics,
+            stage: format!("{} relay", health.name()),
             health,
+            measured: None,
         }
     }
 
@@ -99,9 +107,19 @@ impl Relay {
                 *failures += 1;
                 self.metrics.failed();
                 self.health.degraded(error.to_string());
+                pressure().report(&self.stage, None);
                 backoff(*failures)
             }
         }
+    }
+
+    /// How it stands, not more often than is worth its while.
+    fn may_measure(&mut self) -> bool {
+        let due = self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE);
+        if due {
+            self.measured = Some(Instant::now());
+        }
+        due
     }
 
     /// Publishes one round of waiting commits, if this process holds the lease. Returns how many.
@@ -111,26 +129,32 @@ impl Relay {
         if !holds {
             return Ok(0);
         }
+        let started = Instant::now();
         let commits = self.journal.unpublished(ROUND_COMMITS).await?;
-        self.measure(commits.len()).await?;
+        self.measure(&commits).await?;
         if commits.is_empty() {
             return Ok(0);
         }
         let keys: Vec<CommitKey> = commits.iter().filter_map(Commit::key).collect();
-        let envelopes: Vec<Envelope> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
+        let envelopes: Vec<Arc<Envelope>> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
         self.emitter.emit(&envelopes).await?;
         self.journal.mark_published(&keys).await?;
         self.metrics.published(envelopes.len());
+        pressure().give_way(started.elapsed()).await;
         Ok(keys.len())
     }
 
     /// Counting everything that waits is worth its while only where it does not fit into one round.
-    async fn measure(&self, in_round: usize) -> Result<(), StoreError> {
-        let waiting = match in_round {
-            ROUND_COMMITS => self.journal.unpublished_count().await?,
+    async fn measure(&mut self, round: &[Commit]) -> Result<(), StoreError> {
+        let commits = match round.len() {
+            ROUND_COMMITS if self.may_measure() => self.journal.unpublished_count().await?,
+            ROUND_COMMITS => return Ok(()),
             fewer => fewer as u64,
         };
-        self.metrics.set_waiting(waiting);
+        self.metrics.set_waiting(commits);
+        let envelopes: usize = round.iter().map(|commit| commit.envelopes.len()).sum();
+        let mean = envelopes as u64 / round.len().max(1) as u64;
+        pressure().report(&self.stage, Some(commits * mean));
         Ok(())
     }
 

@@ -12,11 +12,13 @@ use msgqueue::Broker;
 use persistence::{Collection, Expect, PutError, StoreError, Stores, Write};
 use serde_json::json;
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::background;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::consumer::parking::Parking;
@@ -52,6 +54,8 @@ pub enum StartError {
     ForeignStore { url: String, owner: String },
     #[error("the store fails: {0}")]
     Views(#[from] StoreError),
+    #[error("background work cannot start: {0}")]
+    Background(std::io::Error),
     #[error("the server does not start: {0}")]
     Server(std::io::Error),
     #[error("signals cannot be handled: {0}")]
@@ -67,6 +71,8 @@ pub struct Service {
     pub metrics: Metrics,
     pub health: Health,
     appended: Arc<Notify>,
+    /// Where all that runs that no request waits for.
+    runtime: Handle,
     stop: CancellationToken,
     background: TaskTracker,
     relay: Option<JoinHandle<()>>,
@@ -83,10 +89,11 @@ impl Service {
         let health = Health::default();
         let part = |name: &str| health.part(format!("{}.{name}", settings.service));
         let (store_part, broker_part) = (part("store"), part("broker"));
-        let stores = persistence::open(&settings.store).await?;
+        let background = background::runtime().map_err(StartError::Background)?;
+        let stores = persistence::open_beside(&settings.store, &background).await?;
         claim(&stores, &settings).await?;
         store_part.ok();
-        let broker = msgqueue::open(&settings.broker).await?;
+        let broker = open_broker(&background, &settings.broker).await?;
         broker_part.ok();
         Ok(Self {
             stores,
@@ -95,6 +102,7 @@ impl Service {
             metrics: Metrics::new()?,
             health,
             appended: Arc::default(),
+            runtime: background,
             stop: CancellationToken::new(),
             background: TaskTracker::new(),
             relay: None,
@@ -129,7 +137,7 @@ impl Service {
             self.metrics.relay.clone(),
             self.part("relay"),
         );
-        self.relay = Some(tokio::spawn(relay.run(self.stop_relay.clone())));
+        self.relay = Some(self.runtime.spawn(relay.run(self.stop_relay.clone())));
     }
 
     /// Begins to build the live generation of `views`.
@@ -177,7 +185,7 @@ impl Service {
             metrics: self.metrics.consumer.clone(),
             health: self.part(part),
         };
-        self.background.spawn(consumer.run(self.stop.clone()));
+        self.background.spawn_on(consumer.run(self.stop.clone()), &self.runtime);
         Ok(())
     }
 
@@ -277,6 +285,14 @@ async fn claim(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
         url: settings.store.clone(),
         owner,
     })
+}
+
+/// The broker's own threads take over the priority of the thread that starts them.
+async fn open_broker(background: &Handle, url: &str) -> Result<Broker, StartError> {
+    let url = url.to_owned();
+    let opening = background.spawn(async move { msgqueue::open(&url).await });
+    let broker = opening.await.map_err(|failed| StartError::Background(failed.into()))?;
+    Ok(broker?)
 }
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -1,5 +1,4 @@
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -83,7 +82,7 @@ impl DomainEvent {
     ///
     /// # Errors
     /// See [`DecodeError`].
-    pub fn decode(name: &EventName, schema_version: u32, payload: Value) -> Result<Self, DecodeError> {
+    pub fn decode(name: &EventName, schema_version: u32, payload: &Value) -> Result<Self, DecodeError> {
         let Some(supported) = upcast::current_schema_version(name) else {
             return Err(DecodeError::UnknownName(name.clone()));
         };
@@ -94,10 +93,13 @@ impl DomainEvent {
                 supported,
             });
         }
-        Self::from_current(name, upcast::to_current(name, schema_version, payload))
+        if schema_version == supported {
+            return Self::from_current(name, payload);
+        }
+        Self::from_current(name, &upcast::to_current(name, schema_version, payload.clone()))
     }
 
-    fn from_current(name: &EventName, payload: Value) -> Result<Self, DecodeError> {
+    fn from_current(name: &EventName, payload: &Value) -> Result<Self, DecodeError> {
         Ok(match name.as_str() {
             "event.created" => Self::EventCreated(from_json(name, payload)?),
             "event.changed" => Self::EventChanged(from_json(name, payload)?),
@@ -120,8 +122,8 @@ fn to_json(payload: &impl Serialize) -> Value {
     serde_json::to_value(payload).unwrap_or_default()
 }
 
-fn from_json<T: DeserializeOwned>(name: &EventName, payload: Value) -> Result<T, DecodeError> {
-    serde_json::from_value(payload).map_err(|source| DecodeError::Malformed {
+fn from_json<'a, T: Deserialize<'a>>(name: &EventName, payload: &'a Value) -> Result<T, DecodeError> {
+    T::deserialize(payload).map_err(|source| DecodeError::Malformed {
         name: name.clone(),
         source,
     })

@@ -11,6 +11,7 @@ use crate::{Actor, DecodeError, DomainEvent, EventName, StreamId};
 /// The payload stays as it was written: upcasting happens when it is read as a [`DomainEvent`],
 /// never in storage or on the way, so that the hash holds everywhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Flat")]
 pub struct Envelope {
     #[serde(flatten)]
     pub sealed: Unsealed,
@@ -39,6 +40,25 @@ pub struct Unsealed {
     pub payload: Value,
 }
 
+/// An envelope as JSON has it. Reading a flattened struct would buffer every field first.
+#[derive(Deserialize)]
+struct Flat {
+    id: Uuid,
+    name: EventName,
+    stream: StreamId,
+    version: u64,
+    commit: CommitBounds,
+    schema_version: u32,
+    time: Timestamp,
+    actor: Actor,
+    #[serde(default)]
+    idempotency: Option<IdempotencyDigests>,
+    payload: Value,
+    hash: Hash,
+    #[serde(default)]
+    trace: Option<TraceContext>,
+}
+
 /// First and last version of the commit that an envelope was written in, so that a log can be cut into commits again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitBounds {
@@ -61,15 +81,44 @@ pub struct TraceContext {
     pub tracestate: Option<String>,
 }
 
+impl From<Flat> for Envelope {
+    fn from(flat: Flat) -> Self {
+        let sealed = Unsealed {
+            id: flat.id,
+            name: flat.name,
+            stream: flat.stream,
+            version: flat.version,
+            commit: flat.commit,
+            schema_version: flat.schema_version,
+            time: flat.time,
+            actor: flat.actor,
+            idempotency: flat.idempotency,
+            payload: flat.payload,
+        };
+        Self {
+            sealed,
+            hash: flat.hash,
+            trace: flat.trace,
+        }
+    }
+}
+
 impl Unsealed {
     /// Chains the envelope to its predecessor; `previous` is [`Hash::GENESIS`] for version 1.
     pub fn seal(self, previous: &Hash, trace: Option<TraceContext>) -> Envelope {
-        let hash = Hash::chain(previous, &self);
+        let hash = self.hash_behind(previous);
         Envelope {
             sealed: self,
             hash,
             trace,
         }
+    }
+}
+
+impl Unsealed {
+    /// The hash that it has in a chain behind `previous`.
+    pub fn hash_behind(&self, previous: &Hash) -> Hash {
+        Hash::chain(previous, self)
     }
 }
 
@@ -80,7 +129,7 @@ impl Envelope {
     /// [`DecodeError::UnknownName`] for a name that this build does not know, [`DecodeError::NewerSchema`] for a
     /// format that is newer than this build, [`DecodeError::Malformed`] for a payload that breaks its format.
     pub fn event(&self) -> Result<DomainEvent, DecodeError> {
-        DomainEvent::decode(&self.name, self.schema_version, self.payload.clone())
+        DomainEvent::decode(&self.name, self.schema_version, &self.payload)
     }
 }
 

@@ -1,11 +1,13 @@
 //! The hash chain: a changed, lost or swapped envelope breaks every hash behind it.
 
+use std::borrow::Borrow;
 use std::fmt;
 
+use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::canonical;
 use crate::{Envelope, StreamId, Unsealed};
 
 /// SHA-256 over the previous envelope's hash followed by this one's canonical JSON (RFC 8785). 64 hex digits in text.
@@ -17,10 +19,12 @@ impl Hash {
     pub const GENESIS: Hash = Hash([0; 32]);
 
     pub(crate) fn chain(previous: &Hash, unsealed: &Unsealed) -> Hash {
-        let mut digest = Sha256::new();
-        digest.update(previous.0);
-        digest.update(canonical_json(unsealed));
-        Hash(digest.finalize().into())
+        let mut digest = Context::new(&SHA256);
+        digest.update(&previous.0);
+        digest.update(&canonical::json(unsealed));
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest.finish().as_ref());
+        Hash(bytes)
     }
 
     pub fn parse(text: &str) -> Option<Hash> {
@@ -30,14 +34,11 @@ impl Hash {
     }
 }
 
-/// An [`Unsealed`] holds only strings, integers and JSON values, which always serialise.
-fn canonical_json(unsealed: &Unsealed) -> Vec<u8> {
-    serde_json_canonicalizer::to_vec(unsealed).unwrap_or_default()
-}
-
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -72,9 +73,10 @@ pub struct BrokenChain {
 /// Checks that `envelopes` follow `previous` (the version and hash before them) without a gap and hash for hash.
 ///
 /// Returns the last version and hash, to go on from.
-pub fn verify_chain(previous: (u64, Hash), envelopes: &[Envelope]) -> Result<(u64, Hash), BrokenChain> {
+pub fn verify_chain<E: Borrow<Envelope>>(previous: (u64, Hash), envelopes: &[E]) -> Result<(u64, Hash), BrokenChain> {
     let mut at = previous;
     for envelope in envelopes {
+        let envelope = envelope.borrow();
         let broken = |fault| BrokenChain {
             stream: envelope.stream.clone(),
             version: envelope.version,

@@ -7,6 +7,7 @@
 //! This crate must not know of brokers, databases, HTTP, or of how anything is decided.
 
 mod actor;
+mod canonical;
 mod domain_event;
 mod envelope;
 mod hash_chain;

@@ -242,7 +242,7 @@ fn the_trace_is_not_part_of_the_hash() {
 fn other_implementations_spellings_are_read() {
     let decode = |name: &str, payload: &str| {
         let name = serde_json::from_value(name.into()).unwrap();
-        DomainEvent::decode(&name, 1, serde_json::from_str(payload).unwrap()).unwrap()
+        DomainEvent::decode(&name, 1, &serde_json::from_str(payload).unwrap()).unwrap()
     };
     for payload in [
         r#"{"id":"e1","name":"aida","location_id":"3","start_time":"2026-12-15T14:00:00Z","end_time":"2026-12-15T16:00:00Z"}"#,
@@ -289,13 +289,13 @@ fn other_implementations_spellings_are_read() {
 fn a_newer_schema_and_an_unknown_name_are_told_apart() {
     use contracts::{DecodeError, EventName};
     let payload = serde_json::json!({"id": "1"});
-    let newer = DomainEvent::decode(&EventName::parse("user.registered"), 99, payload.clone());
+    let newer = DomainEvent::decode(&EventName::parse("user.registered"), 99, &payload);
     assert!(
         matches!(newer, Err(DecodeError::NewerSchema { found: 99, .. })),
         "{newer:?}"
     );
-    let unknown = DomainEvent::decode(&EventName::parse("user.promoted"), 1, payload);
+    let unknown = DomainEvent::decode(&EventName::parse("user.promoted"), 1, &payload);
     assert!(matches!(unknown, Err(DecodeError::UnknownName(_))), "{unknown:?}");
-    let malformed = DomainEvent::decode(&EventName::parse("user.registered"), 1, serde_json::json!([]));
+    let malformed = DomainEvent::decode(&EventName::parse("user.registered"), 1, &serde_json::json!([]));
     assert!(matches!(malformed, Err(DecodeError::Malformed { .. })), "{malformed:?}");
 }

@@ -1,5 +1,11 @@
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// Most of a request's time went into the system's allocator before.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     let about = "The event service of MyEvents";
     chassis::binary::main(&eventservice::DEFAULTS, about, eventservice::start)

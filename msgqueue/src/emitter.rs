@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use contracts::Envelope;
 
@@ -12,5 +14,5 @@ pub trait EventEmitter: Send + Sync {
     /// # Errors
     /// Any error means "unknown": some of the batch may be published. Sending all of it again is safe, because
     /// consumers recognise repeats. Dropping the future half-way is such an error too.
-    async fn emit(&self, batch: &[Envelope]) -> Result<(), BrokerError>;
+    async fn emit(&self, batch: &[Arc<Envelope>]) -> Result<(), BrokerError>;
 }

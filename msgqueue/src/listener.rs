@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use contracts::Envelope;
 
@@ -48,11 +50,18 @@ pub trait Subscription: Send {
     async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), BrokerError>;
 }
 
-/// One message as it came, and what could be made of it.
+/// One message as it came, and what can be made of it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     pub tag: DeliveryTag,
-    pub message: Message,
+    content: Content,
+}
+
+/// What a broker keeps; one that keeps whole envelopes need not take messages apart.
+#[derive(Debug, Clone)]
+enum Content {
+    Message(Arc<Message>),
+    Envelope(Arc<Envelope>),
 }
 
 /// Names a delivery within its subscription.
@@ -60,8 +69,33 @@ pub struct Delivery {
 pub struct DeliveryTag(pub u64);
 
 impl Delivery {
+    pub fn of_message(tag: DeliveryTag, message: Message) -> Self {
+        Self {
+            tag,
+            content: Content::Message(Arc::new(message)),
+        }
+    }
+
+    pub fn of_envelope(tag: DeliveryTag, envelope: Envelope) -> Self {
+        Self {
+            tag,
+            content: Content::Envelope(Arc::new(envelope)),
+        }
+    }
+
+    /// The message that came.
+    pub fn message(&self) -> Message {
+        match &self.content {
+            Content::Message(message) => Message::clone(message),
+            Content::Envelope(envelope) => Message::from_envelope(envelope),
+        }
+    }
+
     /// The envelope that the message carries.
-    pub fn envelope(&self) -> Result<Envelope, MessageError> {
-        self.message.to_envelope()
+    pub fn envelope(&self) -> Result<Arc<Envelope>, MessageError> {
+        match &self.content {
+            Content::Message(message) => message.to_envelope().map(Arc::new),
+            Content::Envelope(envelope) => Ok(Arc::clone(envelope)),
+        }
     }
 }

@@ -241,7 +241,7 @@ async fn publish_journal(
     let mut head = 0;
     loop {
         let commits = journal.read(stream, head, COMMITS_AT_A_TIME).await?;
-        let envelopes: Vec<Envelope> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
+        let envelopes: Vec<Arc<Envelope>> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
         let Some(last) = envelopes.last() else { return Ok(head) };
         head = last.version;
         emitter.emit(&envelopes).await?;

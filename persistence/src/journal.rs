@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use contracts::{BrokenChain, Envelope, Hash, StreamId, verify_chain};
 use thiserror::Error;
@@ -14,7 +16,7 @@ pub struct Commit {
     /// Chosen by the writer; an append repeated with the same id is the same append.
     pub id: Uuid,
     /// Consecutive versions of one stream; never empty.
-    pub envelopes: Vec<Envelope>,
+    pub envelopes: Vec<Arc<Envelope>>,
 }
 
 /// What tells one commit from all others: its stream and first version.
@@ -60,7 +62,7 @@ pub trait Journal: Send + Sync {
     /// Of several writers that read the same version exactly one succeeds; the others get
     /// [`AppendError::Conflict`], as does a commit that would leave a gap. After an error other than
     /// [`StoreError::Unknown`] nothing was written.
-    async fn append(&self, previous: Hash, commit: Commit) -> Result<(), AppendError>;
+    async fn append(&self, previous: Hash, commit: &Commit) -> Result<(), AppendError>;
 
     /// The commits of `stream` that hold versions above `after`, in order, at most `limit` of them. The first may
     /// begin at or below `after`. Empty where there are none. Never shows a part of a commit.
@@ -98,8 +100,9 @@ impl Commit {
         let (Some(first), Some(last)) = (self.envelopes.first(), self.envelopes.last()) else {
             return Err(InvalidCommit::Empty);
         };
-        let whole =
-            |e: &Envelope| e.stream == first.stream && e.commit.first == first.version && e.commit.last == last.version;
+        let whole = |e: &Arc<Envelope>| {
+            e.stream == first.stream && e.commit.first == first.version && e.commit.last == last.version
+        };
         if first.version == 0 || !self.envelopes.iter().all(whole) {
             return Err(InvalidCommit::Mixed);
         }

@@ -24,5 +24,5 @@ pub use documents::{Bound, Collection, Cursor, Document, DocumentStore, Expect, 
 pub use error::StoreError;
 pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES};
 pub use lease::{Lease, LeaseRecord};
-pub use open::{OpenError, Stores, open};
+pub use open::{OpenError, Stores, open, open_beside};
 pub use search::{Search, tokens};

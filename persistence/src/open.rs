@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio::runtime::Handle;
 
 use crate::{DocumentStore, Journal, Lease, Search, StoreError, sqlite};
 
@@ -24,8 +25,14 @@ pub enum OpenError {
 
 /// Opens the store that `url` names: `sqlite:FOLDER`, made where it is missing.
 pub async fn open(url: &str) -> Result<Stores, OpenError> {
+    open_beside(url, &Handle::current()).await
+}
+
+/// Like [`open`]; what serves views only is done by threads of the runtime `background`, which may have a lower
+/// priority than those that wait for the journal.
+pub async fn open_beside(url: &str, background: &Handle) -> Result<Stores, OpenError> {
     match url.split_once(':') {
-        Some(("sqlite", folder)) if !folder.is_empty() => Ok(sqlite::open(&PathBuf::from(folder)).await?),
+        Some(("sqlite", folder)) if !folder.is_empty() => Ok(sqlite::open(&PathBuf::from(folder), background).await?),
         _ => Err(OpenError::UnknownScheme(url.to_owned())),
     }
 }

@@ -11,7 +11,7 @@
 use std::io::{BufRead, BufReader, Lines, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, StreamId, Unsealed, verify_chain};
@@ -117,21 +117,21 @@ fn next(head: (u64, Hash)) -> Commit {
     };
     Commit {
         id: Uuid::now_v7(),
-        envelopes: vec![unsealed.seal(&head.1, None)],
+        envelopes: vec![unsealed.seal(&head.1, None).into()],
     }
 }
 
 /// The head of the stream, all of which has to be there.
 async fn verified_head(journal: &dyn Journal) -> (u64, Hash) {
     let commits = journal.read(&stream(), 0, usize::MAX).await.unwrap();
-    let envelopes: Vec<Envelope> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
+    let envelopes: Vec<Arc<Envelope>> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
     verify_chain((0, Hash::GENESIS), &envelopes).unwrap()
 }
 
 async fn append(journal: &dyn Journal, head: (u64, Hash)) -> (u64, Hash) {
     let commit = next(head);
     let last = (head.0 + 1, commit.envelopes[0].hash);
-    journal.append(head.1, commit).await.unwrap();
+    journal.append(head.1, &commit).await.unwrap();
     last
 }
 
@@ -218,12 +218,12 @@ async fn another_process_may_write_to_the_same_folder() {
     let mut head = (0, Hash::GENESIS);
     for _ in 0..50 {
         let mut commit = next(head);
-        let mut unsealed = commit.envelopes.remove(0).sealed;
+        let mut unsealed = commit.envelopes.remove(0).sealed.clone();
         unsealed.stream = other.clone();
         let envelope = unsealed.seal(&head.1, None);
         let previous = std::mem::replace(&mut head, (envelope.version, envelope.hash)).1;
-        commit.envelopes.push(envelope);
-        stores.journal.append(previous, commit).await.unwrap();
+        commit.envelopes.push(envelope.into());
+        stores.journal.append(previous, &commit).await.unwrap();
     }
     child.kill().unwrap();
     child.wait().unwrap();

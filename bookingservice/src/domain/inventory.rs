@@ -1,8 +1,7 @@
 use chassis::Recorded;
-use chassis::desk::Aggregate;
+use chassis::desk::{Aggregate, LayeredMap};
 use contracts::{BookingCancelled, CloseReason, DomainEvent, EventBooked, InventoryClosed, InventoryTerms};
 use jiff::Timestamp;
-use rpds::HashTrieMapSync;
 
 /// The stream `inventory/<event id>`: what is needed to prove that no seat is sold twice, and nothing else.
 ///
@@ -14,8 +13,8 @@ pub(crate) struct Inventory {
     /// Version of the event that terms or closing came from last.
     source_version: u64,
     sold: u32,
-    bookings: HashTrieMapSync<String, Booking>,
-    seats_of_users: HashTrieMapSync<String, u32>,
+    bookings: LayeredMap<String, Booking>,
+    seats_of_users: LayeredMap<String, u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +113,11 @@ impl Aggregate for Inventory {
             DomainEvent::BookingCancelled(cancelled) => self.return_seats(cancelled),
             _ => {}
         }
+    }
+
+    fn settle(&mut self) {
+        self.bookings.settle();
+        self.seats_of_users.settle();
     }
 }
 
@@ -223,28 +227,28 @@ impl Inventory {
         self.sold = self.sold.saturating_add(booked.seats);
         let of_user = self.seats_of_users.get(&booked.user_id).copied().unwrap_or(0);
         self.seats_of_users
-            .insert_mut(booked.user_id.clone(), of_user.saturating_add(booked.seats));
+            .insert(booked.user_id.clone(), of_user.saturating_add(booked.seats));
         let booking = Booking {
             user_id: booked.user_id.clone(),
             seats: booked.seats,
             cancelled: false,
         };
-        self.bookings.insert_mut(booked.booking_id.clone(), booking);
+        self.bookings.insert(booked.booking_id.clone(), booking);
     }
 
     fn return_seats(&mut self, cancelled: &BookingCancelled) {
         self.sold = self.sold.saturating_sub(cancelled.seats);
         let of_user = self.seats_of_users.get(&cancelled.user_id).copied().unwrap_or(0);
         match of_user.saturating_sub(cancelled.seats) {
-            0 => _ = self.seats_of_users.remove_mut(&cancelled.user_id),
-            rest => self.seats_of_users.insert_mut(cancelled.user_id.clone(), rest),
+            0 => self.seats_of_users.remove(cancelled.user_id.clone()),
+            rest => self.seats_of_users.insert(cancelled.user_id.clone(), rest),
         }
         let booking = Booking {
             user_id: cancelled.user_id.clone(),
             seats: cancelled.seats,
             cancelled: true,
         };
-        self.bookings.insert_mut(cancelled.booking_id.clone(), booking);
+        self.bookings.insert(cancelled.booking_id.clone(), booking);
     }
 }
 
@@ -295,7 +299,10 @@ mod tests {
             hash: Hash::GENESIS,
             trace: None,
         };
-        inventory.apply(&Recorded { envelope, event });
+        inventory.apply(&Recorded {
+            envelope: envelope.into(),
+            event,
+        });
     }
 
     fn opened(terms: InventoryTerms) -> Inventory {

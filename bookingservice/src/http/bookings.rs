@@ -95,19 +95,16 @@ async fn attempt(
 }
 
 fn booked(api: &BookingApi, outcome: &Outcome) -> Result<HttpResponse, Problem> {
-    let envelope = outcome.envelopes.first().ok_or_else(Problem::internal)?;
-    let Ok(DomainEvent::EventBooked(booked)) = envelope.event() else {
+    let recorded = outcome.recorded.first().ok_or_else(Problem::internal)?;
+    let DomainEvent::EventBooked(booked) = &recorded.event else {
         return Err(Problem::internal());
     };
+    let time = recorded.envelope.time;
     if !outcome.replayed {
-        api.sales.booked(&booked, envelope.time);
+        api.sales.booked(booked, time);
     }
     let location = format!("/bookings/{}", booked.booking_id);
-    Ok(writing::created(
-        location,
-        outcome,
-        &BookingReply::booked(booked, envelope.time),
-    ))
+    Ok(writing::created(location, outcome, &BookingReply::booked(booked, time)))
 }
 
 /// Who books: the user that the body or the header names, else a new guest.
@@ -203,8 +200,8 @@ pub(super) async fn cancel(
     let viewer = caller::actor_of(&http)?;
     let reply = reply_of(&api, id.into_inner(), document, viewer.as_ref().map(Actor::as_str)).await?;
     // Cancelled earlier, it says when in the view.
-    let reply = match outcome.envelopes.first() {
-        Some(envelope) => reply.cancelled(envelope.time),
+    let reply = match outcome.recorded.first() {
+        Some(recorded) => reply.cancelled(recorded.envelope.time),
         None => reply,
     };
     Ok(writing::changed(&outcome, outcome.version, &reply))

@@ -72,12 +72,12 @@ pub(crate) struct UserReply {
 
 impl BookingReply {
     /// A booking as it was made.
-    pub(crate) fn booked(booked: EventBooked, date: Timestamp) -> Self {
+    pub(crate) fn booked(booked: &EventBooked, date: Timestamp) -> Self {
         Self {
-            id: booked.booking_id,
-            event_id: booked.event_id,
-            event_name: booked.event_name.unwrap_or_default(),
-            user_id: booked.user_id,
+            id: booked.booking_id.clone(),
+            event_id: booked.event_id.clone(),
+            event_name: booked.event_name.clone().unwrap_or_default(),
+            user_id: booked.user_id.clone(),
             seats: booked.seats,
             date,
             status: BookingStatus::Booked,

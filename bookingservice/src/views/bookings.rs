@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chassis::Recorded;
-use chassis::views::{UnitOfWork, View};
+use chassis::views::{Key, UnitOfWork, View};
 use contracts::DomainEvent;
 use jiff::Timestamp;
 use persistence::{Index, StoreError};
@@ -45,6 +45,14 @@ impl View for BookingsView {
                 },
             ],
         )]
+    }
+
+    fn touches(&self, recorded: &Recorded, keys: &mut Vec<Key>) {
+        match &recorded.event {
+            DomainEvent::EventBooked(booked) => keys.push((COLLECTION, booked.booking_id.clone())),
+            DomainEvent::BookingCancelled(cancelled) => keys.push((COLLECTION, cancelled.booking_id.clone())),
+            _ => {}
+        }
     }
 
     async fn apply(&self, recorded: &Recorded, unit: &mut UnitOfWork) -> Result<(), StoreError> {

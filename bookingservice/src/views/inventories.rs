@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use chassis::Recorded;
-use chassis::views::{UnitOfWork, View};
-use contracts::{DomainEvent, InventoryTerms};
+use chassis::views::{Key, UnitOfWork, View};
+use contracts::{DomainEvent, InventoryTerms, StreamKind};
 use jiff::Timestamp;
 use persistence::{Index, StoreError};
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,15 @@ impl View for InventoriesView {
         &[(COLLECTION, &[])]
     }
 
+    fn touches(&self, recorded: &Recorded, keys: &mut Vec<Key>) {
+        let stream = &recorded.envelope.stream;
+        if stream.is(StreamKind::Inventory) {
+            keys.push((COLLECTION, stream.entity_id().to_owned()));
+        }
+    }
+
     async fn apply(&self, recorded: &Recorded, unit: &mut UnitOfWork) -> Result<(), StoreError> {
-        if recorded.envelope.stream.kind() != "inventory" {
+        if !recorded.envelope.stream.is(StreamKind::Inventory) {
             return Ok(());
         }
         let id = recorded.envelope.stream.entity_id().to_owned();

@@ -19,12 +19,13 @@ use contracts::StreamId;
 use msgqueue::{BrokerError, EventListener, Subscription};
 use persistence::{DocumentStore, PutError, StoreError, Write};
 use thiserror::Error;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 pub use progress::Progress;
 
+use crate::background::pressure;
 use crate::clock::Clock;
 use crate::health::Part;
 use crate::metrics::ConsumerMetrics;
@@ -36,6 +37,8 @@ use parking::Parking;
 const BATCH: usize = 512;
 /// How often parked messages are looked at again, and the lag is measured.
 const SWEEP: Duration = Duration::from_secs(2);
+/// How often the lag is measured while there is more than a batch.
+const MEASURE: Duration = Duration::from_millis(500);
 
 /// What is done with envelopes: views build documents, policies append commands.
 #[async_trait]
@@ -94,6 +97,7 @@ impl Consumer {
                 error!(group = self.group, %error, cause = ?std::error::Error::source(&error), "consuming fails; it is tried again");
             }
             self.health.degraded(error.to_string());
+            pressure().report(&self.group, None);
             tokio::select! {
                 () = sleep(backoff(failures)) => {}
                 () = stop.cancelled() => {}
@@ -106,6 +110,7 @@ impl Consumer {
         let mut subscription = self.listener.subscribe(&self.group).await?;
         let mut parked = self.parking.streams(&self.group).await?;
         let mut sweep = interval(SWEEP);
+        let mut measured = Instant::now();
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let works = tokio::select! {
@@ -113,8 +118,14 @@ impl Consumer {
                 _ = sweep.tick() => self.sweep(&mut parked).await?,
                 batch = subscription.next_batch(BATCH) => {
                     let batch = batch?;
+                    let started = Instant::now();
                     self.step(&batch, &mut parked).await?;
                     self.acknowledge(&mut *subscription, &batch).await?;
+                    if batch.len() == BATCH && measured.elapsed() >= MEASURE {
+                        measured = Instant::now();
+                        self.measure().await?;
+                    }
+                    pressure().give_way(started.elapsed()).await;
                     true
                 }
             };
@@ -145,13 +156,19 @@ impl Consumer {
         for stream in self.parking.streams(&self.group).await? {
             self.heal(&stream).await?;
         }
-        let lag = self.listener.lag(&self.group).await?;
-        if let Some(lag) = lag {
-            self.metrics.set_lag(&self.group, lag);
-        }
+        let lag = self.measure().await?;
         let left = self.parking.list(Some(&self.group)).await?;
         self.metrics.set_parked(&self.group, left.len());
         *parked = step::parked_streams(&left);
         Ok(lag.is_none_or(|lag| lag == 0))
+    }
+
+    async fn measure(&self) -> Result<Option<u64>, StepError> {
+        let lag = self.listener.lag(&self.group).await?;
+        if let Some(lag) = lag {
+            self.metrics.set_lag(&self.group, lag);
+            pressure().report(&self.group, Some(lag));
+        }
+        Ok(lag)
     }
 }

@@ -1,6 +1,7 @@
 //! Sorts a batch of deliveries by what the group has already applied. Pure: it reads and writes nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use contracts::{DecodeError, Envelope, StreamId};
 use msgqueue::Delivery;
@@ -26,7 +27,7 @@ pub(crate) enum Verdict {
 
 /// A message read as far as possible.
 pub(crate) enum Incoming {
-    Envelope(Box<Envelope>),
+    Envelope(Arc<Envelope>),
     Broken(UnreadableMessage),
 }
 
@@ -39,7 +40,7 @@ pub(crate) struct Plan {
 impl Incoming {
     pub(crate) fn read(delivery: &Delivery) -> Self {
         match delivery.envelope() {
-            Ok(envelope) => Self::Envelope(Box::new(envelope)),
+            Ok(envelope) => Self::Envelope(envelope),
             Err(error) => Self::Broken(error.into()),
         }
     }
@@ -53,7 +54,7 @@ impl Plan {
         }
     }
 
-    pub(crate) fn sort(&mut self, envelope: Envelope) -> Verdict {
+    pub(crate) fn sort(&mut self, envelope: Arc<Envelope>) -> Verdict {
         let at = self.position(&envelope.stream);
         let version = at.map_or(0, |position| position.version);
         if envelope.version > version + 1 {
@@ -66,7 +67,7 @@ impl Plan {
         self.take_next(envelope)
     }
 
-    fn take_next(&mut self, envelope: Envelope) -> Verdict {
+    fn take_next(&mut self, envelope: Arc<Envelope>) -> Verdict {
         let stream = envelope.stream.clone();
         let position = Position {
             version: envelope.version,

@@ -1,6 +1,7 @@
 //! One batch, from deliveries to durable progress.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use contracts::{Envelope, StreamId};
 use msgqueue::{Delivery, Message};
@@ -27,9 +28,9 @@ impl Consumer {
         let mut sorted = self.sorted(streams_of(&incoming)).await?;
         for (delivery, incoming) in batch.iter().zip(incoming) {
             match incoming {
-                Incoming::Envelope(envelope) => self.sort(&mut sorted, *envelope, &delivery.message),
+                Incoming::Envelope(envelope) => self.sort(&mut sorted, envelope, delivery),
                 Incoming::Broken(error) => {
-                    self.park(&mut sorted, &delivery.message, reason_of(&error), error.to_string())
+                    self.park(&mut sorted, delivery.message(), reason_of(&error), error.to_string())
                 }
             }
         }
@@ -63,7 +64,7 @@ impl Consumer {
         })
     }
 
-    fn sort(&self, sorted: &mut Sorted, envelope: Envelope, message: &Message) {
+    fn sort(&self, sorted: &mut Sorted, envelope: Arc<Envelope>, delivery: &Delivery) {
         let (stream, version) = (envelope.stream.clone(), envelope.version);
         match sorted.plan.sort(envelope) {
             Verdict::Apply(recorded) => sorted.apply.push(*recorded),
@@ -75,13 +76,13 @@ impl Consumer {
             }
             Verdict::Gap => {
                 let detail = format!("version {} has not come yet", sorted.plan.version(&stream) + 1);
-                self.park(sorted, message, Reason::Gap, detail);
+                self.park(sorted, delivery.message(), Reason::Gap, detail);
             }
-            Verdict::Unreadable(error) => self.park(sorted, message, reason_of(&error), error.to_string()),
+            Verdict::Unreadable(error) => self.park(sorted, delivery.message(), reason_of(&error), error.to_string()),
         }
     }
 
-    fn park(&self, sorted: &mut Sorted, message: &Message, reason: Reason, detail: String) {
+    fn park(&self, sorted: &mut Sorted, message: Message, reason: Reason, detail: String) {
         let stream = message.stream().map(|stream| stream.to_string()).unwrap_or_default();
         let version = message.version().unwrap_or(0);
         warn!(
@@ -100,7 +101,7 @@ impl Consumer {
             reason,
             detail,
             parked_at: self.clock.now(),
-            message: message.clone(),
+            message,
         });
     }
 
@@ -124,7 +125,7 @@ impl Consumer {
         let Ok(envelope) = parked.message.to_envelope() else {
             return false;
         };
-        match sorted.plan.sort(envelope) {
+        match sorted.plan.sort(Arc::new(envelope)) {
             Verdict::Apply(recorded) => sorted.apply.push(*recorded),
             Verdict::Unreadable(_) => return false,
             Verdict::Pass | Verdict::Repeat | Verdict::Impostor | Verdict::Gap => {}

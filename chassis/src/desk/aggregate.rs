@@ -5,7 +5,7 @@ use crate::recorded::Recorded;
 
 /// The state of one stream, and the rules by which it changes. Pure: no I/O, no clock of its own.
 ///
-/// Cloned before every commit, so what grows with the stream belongs into persistent (structure-sharing) collections.
+/// Cloned before every commit, so what grows with the stream belongs into a [`LayeredMap`](super::LayeredMap).
 pub trait Aggregate: Default + Clone + Send + Sync + 'static {
     type Command: Send + Sync + 'static;
     /// One variant per business rule.
@@ -16,4 +16,7 @@ pub trait Aggregate: Default + Clone + Send + Sync + 'static {
 
     /// Takes in what happened. Must accept every event that was ever decided.
     fn apply(&mut self, recorded: &Recorded);
+
+    /// Everything that was applied is committed, and no other copy is kept: time to settle what is layered.
+    fn settle(&mut self) {}
 }

@@ -1,5 +1,7 @@
 //! Decides a batch of jobs one after the other, each on what those before it led to, without touching the journal.
 
+use std::sync::Arc;
+
 use contracts::{CommitBounds, DomainEvent, Envelope, Hash, StreamId, Unsealed};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,10 +13,9 @@ use crate::recorded::Recorded;
 
 /// What a job comes to if the batch is committed.
 pub(crate) enum Verdict<R> {
-    /// These of the batch's envelopes, by position, and the version behind them.
+    /// The next so many of what the batch led to, and the version behind them.
     New {
-        from: usize,
-        to: usize,
+        events: usize,
         version: u64,
     },
     /// The events of an earlier request with the same key, by version.
@@ -29,7 +30,7 @@ pub(crate) enum Verdict<R> {
 pub(crate) struct Draft<A: Aggregate> {
     /// The stream as it will stand.
     pub(crate) after: Live<A>,
-    pub(crate) envelopes: Vec<Envelope>,
+    pub(crate) recorded: Vec<Recorded>,
     pub(crate) verdicts: Vec<Verdict<A::Rejection>>,
 }
 
@@ -42,7 +43,7 @@ pub(crate) fn decide<'a, A: Aggregate>(
 ) -> Draft<A> {
     let mut draft = Draft {
         after: live.clone(),
-        envelopes: Vec::new(),
+        recorded: Vec::new(),
         verdicts: Vec::new(),
     };
     for request in requests {
@@ -90,18 +91,17 @@ impl<A: Aggregate> Draft<A> {
         events: Vec<DomainEvent>,
         now: Timestamp,
     ) -> Verdict<A::Rejection> {
-        let from = self.envelopes.len();
+        let count = events.len();
         for event in events {
             let recorded = Recorded {
-                envelope: self.unsealed(stream, request, &event, now),
+                envelope: Arc::new(self.unsealed(stream, request, &event, now)),
                 event,
             };
             self.after.take_in(&recorded);
-            self.envelopes.push(recorded.envelope);
+            self.recorded.push(recorded);
         }
         Verdict::New {
-            from,
-            to: self.envelopes.len(),
+            events: count,
             version: self.after.version,
         }
     }
@@ -139,12 +139,12 @@ impl<A: Aggregate> Draft<A> {
             last: self.after.version,
         };
         let mut hash = before.hash;
-        let unsealed = std::mem::take(&mut self.envelopes);
-        for mut envelope in unsealed {
+        for recorded in &mut self.recorded {
+            // Nobody else has it yet, so this copies nothing.
+            let envelope = Arc::make_mut(&mut recorded.envelope);
             envelope.sealed.commit = bounds;
-            let sealed = envelope.sealed.seal(&hash, envelope.trace);
-            hash = sealed.hash;
-            self.envelopes.push(sealed);
+            envelope.hash = envelope.sealed.hash_behind(&hash);
+            hash = envelope.hash;
         }
         self.after.hash = hash;
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{Envelope, Hash, StreamId};
+use contracts::{DecodeError, Envelope, Hash, StreamId};
 use persistence::{AppendError, Commit, InvalidCommit, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -14,6 +14,8 @@ use super::aggregate::Aggregate;
 use super::batch::{self, Draft, Verdict};
 use super::live::{CatchUpError, Live};
 use super::{DeskError, Job, Outcome, Shared};
+use crate::background::pressure;
+use crate::recorded::Recorded;
 
 /// Jobs decided together at most; keeps usual commits well under the journal's bound.
 const BATCH_JOBS: usize = 256;
@@ -116,18 +118,20 @@ impl<A: Aggregate> Clerk<A> {
                 Ok(draft) => draft,
                 Err(fault) => return refuse_all(batch, &fault),
             };
-            if draft.envelopes.is_empty() {
+            if draft.recorded.is_empty() {
                 match self.was_behind().await {
                     Ok(true) => continue,
                     Ok(false) => {}
                     Err(fault) => return refuse_all(batch, &fault),
                 }
             }
+            pressure().pace(draft.recorded.len()).await;
             let started = Instant::now();
-            match self.append(&draft).await {
+            match self.append(&draft.recorded).await {
                 Appended::Done => {
                     self.linger = (attempt > 0).then(|| started.elapsed());
-                    return self.answer(batch, draft).await;
+                    self.keep(draft.after);
+                    return self.answer(batch, draft.verdicts, draft.recorded).await;
                 }
                 Appended::Beaten => self.step_back(attempt).await,
                 Appended::TooLarge => return self.split(batch),
@@ -159,18 +163,26 @@ impl<A: Aggregate> Clerk<A> {
         Ok(live.version != before)
     }
 
-    async fn append(&mut self, draft: &Draft<A>) -> Appended {
-        if draft.envelopes.is_empty() {
+    /// The stream stands as it was decided. There must be no other copy, or settling would copy everything.
+    fn keep(&mut self, mut after: Live<A>) {
+        self.live = None;
+        after.settle();
+        self.live = Some(after);
+    }
+
+    async fn append(&mut self, recorded: &[Recorded]) -> Appended {
+        if recorded.is_empty() {
             return Appended::Done;
         }
+        let previous = self.live.as_ref().map_or(Hash::GENESIS, |live| live.hash);
+        let envelopes = recorded.iter().map(|recorded| Arc::clone(&recorded.envelope)).collect();
         let commit = Commit {
             id: Uuid::now_v7(),
-            envelopes: draft.envelopes.clone(),
+            envelopes,
         };
-        let previous = self.live.as_ref().map_or(Hash::GENESIS, |live| live.hash);
         match self.append_surely(previous, &commit).await {
             Ok(()) => {
-                self.shared.metrics.committed(draft.envelopes.len());
+                self.shared.metrics.committed(recorded.len());
                 self.shared.appended.notify_one();
                 self.batch_jobs = BATCH_JOBS;
                 Appended::Done
@@ -190,7 +202,7 @@ impl<A: Aggregate> Clerk<A> {
     async fn append_surely(&self, previous: Hash, commit: &Commit) -> Result<(), AppendError> {
         let mut attempt = 1;
         loop {
-            match self.shared.journal.append(previous, commit.clone()).await {
+            match self.shared.journal.append(previous, commit).await {
                 Err(AppendError::Store(StoreError::Unknown(_))) if attempt < UNKNOWN_ATTEMPTS => {
                     sleep(UNKNOWN_PAUSE * attempt).await;
                     attempt += 1;
@@ -224,15 +236,11 @@ impl<A: Aggregate> Clerk<A> {
         }
     }
 
-    async fn answer(&mut self, batch: Vec<Job<A>>, draft: Draft<A>) {
-        let Draft {
-            after,
-            envelopes,
-            verdicts,
-        } = draft;
-        self.live = Some(after);
+    /// `recorded` is what all new verdicts led to, in the same order.
+    async fn answer(&self, batch: Vec<Job<A>>, verdicts: Vec<Verdict<A::Rejection>>, recorded: Vec<Recorded>) {
+        let mut recorded = recorded.into_iter();
         for (job, verdict) in batch.into_iter().zip(verdicts) {
-            let answer = self.outcome(verdict, &envelopes).await;
+            let answer = self.outcome(verdict, &mut recorded).await;
             // Whoever asked may have gone; what was committed stands all the same.
             let _ = job.reply.send(answer);
         }
@@ -241,13 +249,13 @@ impl<A: Aggregate> Clerk<A> {
     async fn outcome(
         &self,
         verdict: Verdict<A::Rejection>,
-        envelopes: &[Envelope],
+        recorded: &mut impl Iterator<Item = Recorded>,
     ) -> Result<Outcome, DeskError<A::Rejection>> {
         match verdict {
-            Verdict::New { from, to, version } => Ok(Outcome {
+            Verdict::New { events, version } => Ok(Outcome {
                 stream: self.stream.clone(),
                 version,
-                envelopes: envelopes[from..to].to_vec(),
+                recorded: recorded.take(events).collect(),
                 replayed: false,
             }),
             Verdict::Replay { first, last } => self.replay(first, last).await,
@@ -267,11 +275,12 @@ impl<A: Aggregate> Clerk<A> {
         let envelopes = commits
             .into_iter()
             .flat_map(|commit| commit.envelopes)
-            .filter(of_request);
+            .filter(|e| of_request(e));
+        let recorded: Result<Vec<Recorded>, DecodeError> = envelopes.map(Recorded::read).collect();
         Ok(Outcome {
             stream: self.stream.clone(),
             version: last,
-            envelopes: envelopes.collect(),
+            recorded: recorded.map_err(|error| DeskError::Unreadable(error.to_string()))?,
             replayed: true,
         })
     }

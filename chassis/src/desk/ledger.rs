@@ -1,8 +1,12 @@
 //! Which idempotency keys a stream has seen, and what they led to.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use contracts::{Envelope, IdempotencyDigests};
 use jiff::{SignedDuration, Timestamp};
-use rpds::{HashTrieMapSync, QueueSync};
+
+use super::layered::LayeredMap;
 
 /// A repeated key means the same request for this long.
 pub const KEY_LIFETIME: SignedDuration = SignedDuration::from_hours(48);
@@ -18,8 +22,10 @@ pub(crate) struct Entry {
 /// Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Ledger {
-    entries: HashTrieMapSync<String, Entry>,
-    by_age: QueueSync<(Timestamp, String)>,
+    entries: LayeredMap<String, Entry>,
+    by_age: Arc<VecDeque<(Timestamp, String)>>,
+    /// Noted since the last commit.
+    fresh: Vec<(Timestamp, String)>,
 }
 
 impl Ledger {
@@ -32,12 +38,32 @@ impl Ledger {
     /// Notes an envelope's key; several envelopes of one request make one entry.
     pub(crate) fn note(&mut self, envelope: &Envelope) {
         let Some(digests) = &envelope.idempotency else { return };
-        self.forget_older_than(envelope.time);
         let entry = self.extended(digests, envelope);
         if entry.first == envelope.version {
-            self.by_age.enqueue_mut((envelope.time, digests.key.clone()));
+            self.fresh.push((envelope.time, digests.key.clone()));
         }
-        self.entries.insert_mut(digests.key.clone(), entry);
+        self.entries.insert(digests.key.clone(), entry);
+    }
+
+    /// What was noted is committed. Forgets what is too old by then.
+    pub(crate) fn settle(&mut self) {
+        let Some((now, _)) = self.fresh.last().cloned() else {
+            return;
+        };
+        let by_age = Arc::make_mut(&mut self.by_age);
+        by_age.extend(self.fresh.drain(..));
+        while let Some((time, key)) = by_age.front() {
+            if now.duration_since(*time) < KEY_LIFETIME {
+                break;
+            }
+            let renewed = self.entries.get(key).is_some_and(|entry| entry.time != *time);
+            if let Some((_, key)) = by_age.pop_front()
+                && !renewed
+            {
+                self.entries.remove(key);
+            }
+        }
+        self.entries.settle();
     }
 
     fn extended(&self, digests: &IdempotencyDigests, envelope: &Envelope) -> Entry {
@@ -52,20 +78,6 @@ impl Ledger {
                 last: envelope.version,
                 time: envelope.time,
             },
-        }
-    }
-
-    fn forget_older_than(&mut self, now: Timestamp) {
-        while let Some((time, key)) = self.by_age.peek() {
-            if now.duration_since(*time) < KEY_LIFETIME {
-                return;
-            }
-            let renewed = self.entries.get(key).is_some_and(|entry| entry.time != *time);
-            if !renewed {
-                let key = key.clone();
-                self.entries.remove_mut(&key);
-            }
-            self.by_age.dequeue_mut();
         }
     }
 }

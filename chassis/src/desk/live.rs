@@ -1,5 +1,7 @@
 //! A stream as its clerk knows it: the aggregate's state with version, hash and idempotency ledger.
 
+use std::sync::Arc;
+
 use contracts::{DecodeError, Envelope, Hash, StreamId};
 use persistence::{Journal, StoreError};
 use thiserror::Error;
@@ -47,10 +49,11 @@ impl<A: Aggregate> Live<A> {
             for envelope in commits.into_iter().flat_map(|commit| commit.envelopes) {
                 self.read_on(envelope)?;
             }
+            self.settle();
         }
     }
 
-    fn read_on(&mut self, envelope: Envelope) -> Result<(), CatchUpError> {
+    fn read_on(&mut self, envelope: Arc<Envelope>) -> Result<(), CatchUpError> {
         let version = envelope.version;
         if version <= self.version {
             return Ok(());
@@ -58,6 +61,12 @@ impl<A: Aggregate> Live<A> {
         let recorded = Recorded::read(envelope).map_err(|source| CatchUpError::Unreadable { version, source })?;
         self.take_in(&recorded);
         Ok(())
+    }
+
+    /// What was taken in is committed.
+    pub(crate) fn settle(&mut self) {
+        self.state.settle();
+        self.ledger.settle();
     }
 
     pub(crate) fn take_in(&mut self, recorded: &Recorded) {

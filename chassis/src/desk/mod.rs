@@ -10,23 +10,27 @@
 mod aggregate;
 mod batch;
 mod clerk;
+mod layered;
 mod ledger;
 mod live;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use contracts::{Actor, Envelope, IdempotencyDigests, StreamId, TraceContext};
+use contracts::{Actor, IdempotencyDigests, StreamId, TraceContext};
 use persistence::{Journal, StoreError};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use aggregate::Aggregate;
+pub use layered::LayeredMap;
 pub use ledger::KEY_LIFETIME;
 
+use crate::background::pressure;
 use crate::clock::Clock;
 use crate::metrics::DeskMetrics;
+use crate::recorded::Recorded;
 use clerk::Clerk;
 use live::{CatchUpError, Live};
 
@@ -63,8 +67,8 @@ pub struct Outcome {
     pub stream: StreamId,
     /// The stream's version behind the request's own events.
     pub version: u64,
-    /// The events that the request led to, in order; empty where there was nothing to do.
-    pub envelopes: Vec<Envelope>,
+    /// What the request led to, in order; empty where there was nothing to do.
+    pub recorded: Vec<Recorded>,
     /// True where the events are those of an earlier request with the same idempotency key.
     pub replayed: bool,
 }
@@ -143,6 +147,7 @@ impl<A: Aggregate> Desk<A> {
         stream: &StreamId,
         request: Request<A::Command>,
     ) -> Result<Outcome, DeskError<A::Rejection>> {
+        let _waiting = pressure().wait();
         let (reply, answer) = oneshot::channel();
         self.shared.enqueue(stream, Job { request, reply })?;
         // A clerk that went away without an answer did so because the process shuts down.

@@ -7,39 +7,46 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
-use tracing::Span;
-use tracing_actix_web::{DefaultRootSpanBuilder, RootSpanBuilder};
+use actix_web::{Error, web};
+use tracing::{Instrument, field, info_span};
 use uuid::Uuid;
 
+use super::routing::Pattern;
 use crate::metrics::HttpMetrics;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
-/// The id of a request: the client's own, if it sent a proper one.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
 /// Raised when the server stops: connections end with their next reply.
 #[derive(Clone, Default)]
 pub(crate) struct Draining(pub(crate) Arc<AtomicBool>);
 
+/// Everything that is logged on the way stands in the request's span.
 pub(crate) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     let id = request_id(&request);
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.call(request).await?;
+    let method = known(request.method());
+    let span = info_span!("request", request_id = id, method, route = field::Empty);
+    if !span.is_disabled() {
+        span.record("route", request.match_pattern());
+    }
+    let mut response = next.call(request).instrument(span).await?;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
     end_connection_when_draining(&mut response);
-    count(&response, started);
+    if let Some(metrics) = response.request().app_data::<web::Data<HttpMetrics>>() {
+        // Paths hold ids: only their patterns may become labels.
+        let route = response.request().app_data::<Pattern>();
+        let route = route.map_or("unknown", |pattern| pattern.0);
+        metrics.answered(method, route, response.status(), started.elapsed());
+    }
     Ok(response)
 }
 
@@ -60,40 +67,16 @@ fn end_connection_when_draining<B>(response: &mut ServiceResponse<B>) {
     }
 }
 
-fn count<B>(response: &ServiceResponse<B>, started: Instant) {
-    let request = response.request();
-    let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() else {
-        return;
-    };
-    // Paths hold ids: only their patterns may become labels.
-    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    let method = match request.method().as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
+/// Anybody may send any method; only known ones may become labels.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
         _ => "other",
-    };
-    metrics.answered(
-        method,
-        &route,
-        response.status().as_u16(),
-        started.elapsed().as_secs_f64(),
-    );
-}
-
-/// The root span of a request carries our request id.
-pub(crate) struct RequestSpan;
-
-impl RootSpanBuilder for RequestSpan {
-    fn on_request_start(request: &ServiceRequest) -> Span {
-        let id = request
-            .extensions()
-            .get::<RequestId>()
-            .map(|id| id.0.clone())
-            .unwrap_or_default();
-        let route = request.match_pattern().unwrap_or_default();
-        tracing::info_span!("request", request_id = id, method = %request.method(), route)
-    }
-
-    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        DefaultRootSpanBuilder::on_request_end(span, outcome);
     }
 }

@@ -18,5 +18,4 @@ pub mod writing;
 
 pub use body::JsonBody;
 pub use form::{FieldError, Form};
-pub use middleware::RequestId;
 pub use problem::Problem;

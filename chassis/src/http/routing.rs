@@ -5,9 +5,13 @@ use actix_web::{HttpRequest, Resource, web};
 
 use super::problem::Problem;
 
+/// The pattern of the path that was matched: `/events/{id}`.
+pub(crate) struct Pattern(pub(crate) &'static str);
+
 /// A path whose other methods are refused with 405 and `Allow`. Add the routes to what this returns.
-pub fn resource(path: &str, allow: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(move || async move {
+pub fn resource(path: &'static str, allow: &'static str) -> Resource {
+    let resource = web::resource(path).app_data(Pattern(path));
+    resource.default_service(web::to(move || async move {
         Err::<&str, _>(Problem::method_not_allowed(allow))
     }))
 }

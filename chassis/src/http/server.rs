@@ -11,11 +11,10 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use rustls::ServerConfig;
 use tokio::task::JoinHandle;
-use tracing_actix_web::TracingLogger;
 use utoipa::openapi::OpenApi;
 
 use super::body::MAX_BODY_BYTES;
-use super::middleware::{Draining, RequestSpan, observe};
+use super::middleware::{Draining, observe};
 use super::{docs, health, routing};
 use crate::health::Health;
 use crate::metrics::{HttpMetrics, Metrics};
@@ -67,7 +66,6 @@ pub fn start(api: Api, listeners: Listeners, patience: Duration) -> std::io::Res
             .app_data(web::Data::new(api.metrics.clone()))
             .app_data(web::Data::new(api.health.clone()))
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
-            .wrap(TracingLogger::<RequestSpan>::new())
             .wrap(cors(&api.cors_origins))
             .wrap(from_fn(observe))
             .configure(move |config| configure(config, &api, &document))

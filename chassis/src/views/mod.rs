@@ -18,7 +18,7 @@ use persistence::{Collection, DocumentStore, Index, Search, StoreError, Write};
 
 pub use generation::{Generation, Generations};
 pub use live::{Found, LiveViews};
-pub use unit::UnitOfWork;
+pub use unit::{Key, UnitOfWork};
 
 use crate::consumer::{Handler, HandlerError};
 use crate::recorded::Recorded;
@@ -28,6 +28,10 @@ use crate::recorded::Recorded;
 pub trait View: Send + Sync {
     /// The collections it writes, by their plain names, with the indexes its readers search by.
     fn collections(&self) -> &'static [(&'static str, &'static [Index])];
+
+    /// Names the documents that [`View::apply`] will change, so that those of a whole batch are loaded at once. One that
+    /// is left out is loaded by itself when it is changed.
+    fn touches(&self, _recorded: &Recorded, _keys: &mut Vec<Key>) {}
 
     /// What an envelope does to the documents. Called for every envelope of the log, in the order of each stream; the
     /// order between streams is open.
@@ -70,12 +74,17 @@ impl Views {
 impl Handler for Views {
     async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError> {
         let mut unit = UnitOfWork::new(self.generation.clone(), Arc::clone(&self.documents));
+        let mut keys = Vec::new();
+        for recorded in batch {
+            self.views.iter().for_each(|view| view.touches(recorded, &mut keys));
+        }
+        unit.load_all(keys).await?;
         for recorded in batch {
             for view in &self.views {
                 view.apply(recorded, &mut unit).await?;
             }
         }
-        let (writes, texts) = unit.finish();
+        let (writes, texts) = unit.finish()?;
         for (collection, entries) in texts {
             self.search.index(&collection, &entries).await?;
         }

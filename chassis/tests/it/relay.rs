@@ -22,9 +22,9 @@ async fn append(parts: &Parts, envelopes: &[Envelope]) {
     for envelope in envelopes {
         let commit = Commit {
             id: Uuid::now_v7(),
-            envelopes: vec![envelope.clone()],
+            envelopes: vec![envelope.clone().into()],
         };
-        parts.stores.journal.append(previous, commit).await.unwrap();
+        parts.stores.journal.append(previous, &commit).await.unwrap();
         previous = envelope.hash;
     }
 }
@@ -54,7 +54,11 @@ async fn published(parts: &Parts, count: usize) -> Vec<Envelope> {
             .await
             .expect("not published in time")
             .unwrap();
-        envelopes.extend(batch.iter().map(|delivery| delivery.envelope().unwrap()));
+        envelopes.extend(
+            batch
+                .iter()
+                .map(|delivery| Envelope::clone(&delivery.envelope().unwrap())),
+        );
     }
     envelopes
 }

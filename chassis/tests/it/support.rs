@@ -39,7 +39,8 @@ impl Parts {
     }
 
     pub(crate) async fn emit(&self, envelopes: &[Envelope]) {
-        self.log.broker().emitter.emit(envelopes).await.unwrap();
+        let shared: Vec<Arc<Envelope>> = envelopes.iter().cloned().map(Arc::new).collect();
+        self.log.broker().emitter.emit(&shared).await.unwrap();
     }
 
     pub(crate) async fn parked(&self) -> Vec<Parked> {

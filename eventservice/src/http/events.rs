@@ -252,8 +252,8 @@ fn stream_of(id: &str) -> Result<StreamId, Problem> {
 }
 
 fn details_in(outcome: &Outcome) -> Option<EventDetails> {
-    match outcome.envelopes.first()?.event().ok()? {
-        DomainEvent::EventCreated(details) => Some(details),
+    match &outcome.recorded.first()?.event {
+        DomainEvent::EventCreated(details) => Some(details.clone()),
         _ => None,
     }
 }

@@ -106,8 +106,8 @@ fn stream_of(id: &str) -> Result<StreamId, Problem> {
 }
 
 fn details_in(outcome: &Outcome) -> Option<LocationDetails> {
-    match outcome.envelopes.last()?.event().ok()? {
-        DomainEvent::LocationCreated(details) | DomainEvent::LocationChanged(details) => Some(details),
+    match &outcome.recorded.last()?.event {
+        DomainEvent::LocationCreated(details) | DomainEvent::LocationChanged(details) => Some(details.clone()),
         _ => None,
     }
 }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use chassis::Recorded;
-use chassis::views::{UnitOfWork, View};
-use contracts::{DomainEvent, EventDetails};
+use chassis::views::{Key, UnitOfWork, View};
+use contracts::{DomainEvent, EventDetails, StreamKind};
 use jiff::{SignedDuration, Timestamp};
 use persistence::{Index, StoreError};
 use serde::{Deserialize, Serialize};
@@ -98,20 +98,23 @@ impl View for EventsView {
         &[(COLLECTION, INDEXES)]
     }
 
+    fn touches(&self, recorded: &Recorded, keys: &mut Vec<Key>) {
+        let stream = &recorded.envelope.stream;
+        if stream.is(StreamKind::Event) || stream.is(StreamKind::Inventory) {
+            keys.push((COLLECTION, stream.entity_id().to_owned()));
+        }
+    }
+
     async fn apply(&self, recorded: &Recorded, unit: &mut UnitOfWork) -> Result<(), StoreError> {
         if let DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details) = &recorded.event {
             unit.set_search_text(COLLECTION, &details.id, search_text(details));
         }
-        let id = recorded.envelope.stream.entity_id().to_owned();
-        match recorded.envelope.stream.kind() {
-            "event" | "inventory" => {
-                unit.update(COLLECTION, &id, recorded, |document: &mut EventDocument| {
-                    document.take_in(recorded)
-                })
-                .await
-            }
-            _ => Ok(()),
+        let stream = &recorded.envelope.stream;
+        if !stream.is(StreamKind::Event) && !stream.is(StreamKind::Inventory) {
+            return Ok(());
         }
+        let change = |document: &mut EventDocument| document.take_in(recorded);
+        unit.update(COLLECTION, stream.entity_id(), recorded, change).await
     }
 }
 

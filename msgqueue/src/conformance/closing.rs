@@ -31,7 +31,7 @@ pub async fn reopening_loses_nothing(harness: &dyn Harness) -> Report {
     drop(broker);
 
     let mut second = Reader::join(&harness.reopen().await, "reopened").await;
-    let rest: Vec<Envelope> = sent
+    let rest: Vec<Arc<Envelope>> = sent
         .into_iter()
         .filter(|sent| !ids(&first).contains(&sent.id))
         .collect();
@@ -43,7 +43,7 @@ pub async fn reopening_loses_nothing(harness: &dyn Harness) -> Report {
 /// Subscriptions and emitters come and go while messages flow; every group still gets everything.
 pub async fn closing_while_messages_flow_loses_nothing(harness: &dyn Harness) -> Report {
     let broker = harness.open().await;
-    let keys: Vec<Vec<Envelope>> = (0..4).map(|key| envelopes(&format!("key-{key}"), 100)).collect();
+    let keys: Vec<Vec<Arc<Envelope>>> = (0..4).map(|key| envelopes(&format!("key-{key}"), 100)).collect();
     let groups: Vec<String> = (0..4).map(|group| format!("restless-{group}")).collect();
     for group in &groups {
         drop(Reader::join(&broker, group).await);
@@ -60,7 +60,7 @@ pub async fn closing_while_messages_flow_loses_nothing(harness: &dyn Harness) ->
 }
 
 /// Leaves after every third batch, of which it acknowledges only the first half. Returns what came each time.
-async fn read_restlessly(broker: &Broker, group: &str, sent: &[Envelope]) -> Vec<Vec<Delivery>> {
+async fn read_restlessly(broker: &Broker, group: &str, sent: &[Arc<Envelope>]) -> Vec<Vec<Delivery>> {
     let mut missing = sent_ids(sent);
     let mut visits = Vec::new();
     while !missing.is_empty() {
@@ -97,7 +97,7 @@ pub async fn cancelled_next_batch_loses_and_repeats_nothing(harness: &dyn Harnes
 }
 
 /// Returns how many calls were cancelled.
-async fn read_with_cancels(reader: &mut Reader, sent: &[Envelope]) -> usize {
+async fn read_with_cancels(reader: &mut Reader, sent: &[Arc<Envelope>]) -> usize {
     let mut cancels = 0;
     let mut missing = sent_ids(sent);
     for round in 0.. {
@@ -123,7 +123,7 @@ pub async fn aborted_emit_tears_nothing(harness: &dyn Harness) -> Report {
     let broker = harness.open().await;
     let mut reader = Reader::join(&broker, "aborted").await;
     let keys: Vec<String> = (0..20).map(|key| format!("key-{key}")).collect();
-    let batches: Vec<Vec<Envelope>> = keys.iter().map(|key| envelopes(key, 25)).collect();
+    let batches: Vec<Vec<Arc<Envelope>>> = keys.iter().map(|key| envelopes(key, 25)).collect();
     let confirmed = emit_and_abort(&broker, &batches).await;
     let names: Vec<&str> = keys.iter().map(String::as_str).collect();
     reader.drain(&broker, &names).await;
@@ -141,7 +141,7 @@ pub async fn aborted_emit_tears_nothing(harness: &dyn Harness) -> Report {
 }
 
 /// Emits every batch in a task of its own and aborts them all as soon as a few were confirmed.
-async fn emit_and_abort(broker: &Broker, batches: &[Vec<Envelope>]) -> HashSet<Uuid> {
+async fn emit_and_abort(broker: &Broker, batches: &[Vec<Arc<Envelope>>]) -> HashSet<Uuid> {
     let (confirmed, mut count) = watch::channel(HashSet::new());
     let confirmed = Arc::new(confirmed);
     let tasks: Vec<_> = batches
@@ -157,7 +157,7 @@ async fn emit_and_abort(broker: &Broker, batches: &[Vec<Envelope>]) -> HashSet<U
     confirmed.borrow().clone()
 }
 
-async fn emit_in_pairs(broker: Broker, batch: Vec<Envelope>, confirmed: Arc<watch::Sender<HashSet<Uuid>>>) {
+async fn emit_in_pairs(broker: Broker, batch: Vec<Arc<Envelope>>, confirmed: Arc<watch::Sender<HashSet<Uuid>>>) {
     for pair in batch.chunks(2) {
         broker.emitter.emit(pair).await.unwrap();
         confirmed.send_modify(|ids| ids.extend(sent_ids(pair)));

@@ -1,5 +1,6 @@
 use contracts::Envelope;
 use futures::future::join_all;
+use std::sync::Arc;
 
 use super::reader::{Reader, id, sent_ids};
 use super::samples::{all_shapes, envelopes};
@@ -16,7 +17,7 @@ pub async fn every_field_survives(harness: &dyn Harness) -> Report {
     for envelope in &sent {
         let delivery = reader.came.iter().find(|delivery| id(delivery) == envelope.id).unwrap();
         assert_eq!(&delivery.envelope().unwrap(), envelope);
-        assert_eq!(delivery.message.key, envelope.stream.entity_id());
+        assert_eq!(delivery.message().key, envelope.stream.entity_id());
     }
     Report::new("every_field_survives", [&reader.came])
 }
@@ -34,7 +35,7 @@ pub async fn empty_batch_succeeds(harness: &dyn Harness) -> Report {
 /// 20 groups get 5,000 messages each while these are emitted.
 pub async fn many_groups_get_thousands_of_messages(harness: &dyn Harness) -> Report {
     let broker = harness.open().await;
-    let keys: Vec<Vec<Envelope>> = (0..10).map(|key| envelopes(&format!("key-{key}"), 500)).collect();
+    let keys: Vec<Vec<Arc<Envelope>>> = (0..10).map(|key| envelopes(&format!("key-{key}"), 500)).collect();
     let sent = keys.concat();
     let groups: Vec<String> = (0..20).map(|group| format!("group-{group}")).collect();
     let mut readers = join_all(groups.iter().map(|group| Reader::join(&broker, group))).await;
@@ -54,7 +55,7 @@ pub async fn many_groups_get_thousands_of_messages(harness: &dyn Harness) -> Rep
 pub async fn keys_keep_their_order(harness: &dyn Harness) -> Report {
     let broker = harness.open().await;
     let mut reader = Reader::join(&broker, "order").await;
-    let keys: Vec<Vec<Envelope>> = (0..8).map(|key| envelopes(&format!("key-{key}"), 60)).collect();
+    let keys: Vec<Vec<Arc<Envelope>>> = (0..8).map(|key| envelopes(&format!("key-{key}"), 60)).collect();
     // Batches of 1 to 8: a run of emits must keep its order as well as a batch.
     join_all((1..).zip(&keys).map(|(size, key)| emit_in_batches(&broker, key, size))).await;
     reader.until(&keys.concat()).await;
@@ -69,7 +70,7 @@ pub async fn several_handles_emit_at_once(harness: &dyn Harness) -> Report {
     let broker = harness.open().await;
     let mut reader = Reader::join(&broker, "handles").await;
     let others = join_all((0..4).map(|_| harness.reopen())).await;
-    let keys: Vec<Vec<Envelope>> = (0..4).map(|key| envelopes(&format!("key-{key}"), 100)).collect();
+    let keys: Vec<Vec<Arc<Envelope>>> = (0..4).map(|key| envelopes(&format!("key-{key}"), 100)).collect();
     join_all(
         others
             .iter()
@@ -84,13 +85,13 @@ pub async fn several_handles_emit_at_once(harness: &dyn Harness) -> Report {
     Report::new("several_handles_emit_at_once", [&reader.came])
 }
 
-pub(super) async fn emit_in_batches(broker: &Broker, envelopes: &[Envelope], size: usize) {
+pub(super) async fn emit_in_batches(broker: &Broker, envelopes: &[Arc<Envelope>], size: usize) {
     for batch in envelopes.chunks(size) {
         broker.emitter.emit(batch).await.unwrap();
     }
 }
 
-async fn read_and_acknowledge(reader: &mut Reader, sent: &[Envelope]) {
+async fn read_and_acknowledge(reader: &mut Reader, sent: &[Arc<Envelope>]) {
     let mut missing = sent_ids(sent);
     while !missing.is_empty() {
         let batch = reader.take(200).await;

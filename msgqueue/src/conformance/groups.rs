@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use contracts::Envelope;
 use futures::future::{Either, join_all, select};
 use futures::pin_mut;
+use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -65,7 +66,7 @@ pub async fn members_share_and_take_over(harness: &dyn Harness) -> Report {
 }
 
 /// Takes and acknowledges until both members together have acknowledged all that was sent.
-async fn share(member: &mut Reader, acknowledged: &watch::Sender<HashSet<Uuid>>, sent: &[Envelope]) {
+async fn share(member: &mut Reader, acknowledged: &watch::Sender<HashSet<Uuid>>, sent: &[Arc<Envelope>]) {
     let mut all = acknowledged.subscribe();
     loop {
         tokio::select! {

@@ -1,6 +1,7 @@
 //! A subscription that remembers what came.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::Envelope;
@@ -43,7 +44,7 @@ impl Reader {
     }
 
     /// Reads until all of `expected` have come, now or before.
-    pub(super) async fn until(&mut self, expected: &[Envelope]) {
+    pub(super) async fn until(&mut self, expected: &[Arc<Envelope>]) {
         let reading = async {
             while !self.has(expected) {
                 self.take(100).await;
@@ -55,7 +56,7 @@ impl Reader {
     /// Emits one more envelope behind the last one of each key and reads until they have come: whatever else the
     /// broker had for this subscription has come before them.
     pub(super) async fn drain(&mut self, broker: &Broker, keys: &[&str]) {
-        let markers: Vec<Envelope> = keys.iter().map(|key| envelope(key, u64::MAX)).collect();
+        let markers: Vec<Arc<Envelope>> = keys.iter().map(|key| envelope(key, u64::MAX)).collect();
         broker.emitter.emit(&markers).await.unwrap();
         self.until(&markers).await;
     }
@@ -70,7 +71,7 @@ impl Reader {
         self.came
     }
 
-    pub(super) fn has(&self, expected: &[Envelope]) -> bool {
+    pub(super) fn has(&self, expected: &[Arc<Envelope>]) -> bool {
         let came = ids(&self.came);
         expected.iter().all(|envelope| came.contains(&envelope.id))
     }
@@ -101,6 +102,6 @@ pub(super) fn ids(deliveries: &[Delivery]) -> HashSet<Uuid> {
     deliveries.iter().map(id).collect()
 }
 
-pub(super) fn sent_ids(envelopes: &[Envelope]) -> HashSet<Uuid> {
+pub(super) fn sent_ids(envelopes: &[Arc<Envelope>]) -> HashSet<Uuid> {
     envelopes.iter().map(|envelope| envelope.id).collect()
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use contracts::{
     Actor, CommitBounds, Envelope, EventName, Hash, IdempotencyDigests, StreamId, StreamKind, TraceContext, Unsealed,
 };
@@ -5,17 +7,19 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The `version`-th envelope of the event whose id is `key`, with a small payload and no optional field.
-pub fn envelope(key: &str, version: u64) -> Envelope {
-    unsealed(key, version, json!({"booking_id": version.to_string()})).seal(&Hash::GENESIS, None)
+pub fn envelope(key: &str, version: u64) -> Arc<Envelope> {
+    unsealed(key, version, json!({"booking_id": version.to_string()}))
+        .seal(&Hash::GENESIS, None)
+        .into()
 }
 
 /// Versions 1 to `count` of `key`.
-pub fn envelopes(key: &str, count: u64) -> Vec<Envelope> {
+pub fn envelopes(key: &str, count: u64) -> Vec<Arc<Envelope>> {
     (1..=count).map(|version| envelope(key, version)).collect()
 }
 
 /// One envelope for each thing that a broker could spoil.
-pub(super) fn all_shapes() -> Vec<Envelope> {
+pub(super) fn all_shapes() -> Vec<Arc<Envelope>> {
     let big = "0123456789abcdef".repeat(200 * 1024 / 16);
     vec![
         envelope("plain", 1),
@@ -24,10 +28,13 @@ pub(super) fn all_shapes() -> Vec<Envelope> {
             1,
             json!({"name": "Γειά σου 🎫 \"quoted\"\n\u{0}\u{7f}", "für": [1.5, null, true, {}]}),
         )
-        .seal(&Hash::GENESIS, None),
-        unsealed("big", 1, json!({ "text": big })).seal(&Hash::GENESIS, None),
-        with_every_option(Some("vendor=value,other=1")),
-        with_every_option(None),
+        .seal(&Hash::GENESIS, None)
+        .into(),
+        unsealed("big", 1, json!({ "text": big }))
+            .seal(&Hash::GENESIS, None)
+            .into(),
+        with_every_option(Some("vendor=value,other=1")).into(),
+        with_every_option(None).into(),
     ]
 }
 

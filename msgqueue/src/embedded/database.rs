@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::BrokerError;
 
 /// Of the stored format; raised with every change of the tables.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// Ids of groups are never used twice, so that a group that was dropped and made again is another one.
 const TABLES: &str = "
@@ -20,7 +20,8 @@ const TABLES: &str = "
         offset     INTEGER PRIMARY KEY AUTOINCREMENT,
         key        TEXT NOT NULL,
         attributes TEXT NOT NULL,
-        body       BLOB NOT NULL
+        body       BLOB NOT NULL,
+        envelope   TEXT
     ) STRICT;
     CREATE TABLE groups (
         id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -32,7 +33,14 @@ const TABLES: &str = "
         offset   INTEGER NOT NULL,
         PRIMARY KEY (group_id, offset)
     ) STRICT, WITHOUT ROWID;
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
+    COMMIT;
+";
+/// Format 1 kept every envelope as a message; those stay as they are.
+const FROM_FORMAT_1: &str = "
+    BEGIN IMMEDIATE;
+    ALTER TABLE log ADD COLUMN envelope TEXT;
+    PRAGMA user_version = 2;
     COMMIT;
 ";
 
@@ -91,10 +99,12 @@ fn prepare(connection: &Connection) -> Result<(), BrokerError> {
         )));
     }
     use_write_ahead_log(connection)?;
-    if format == 0 {
-        connection.execute_batch(TABLES).map_err(|e| broker_error(&e))?;
-    }
-    Ok(())
+    let change = match format {
+        0 => TABLES,
+        1 => FROM_FORMAT_1,
+        _ => return Ok(()),
+    };
+    connection.execute_batch(change).map_err(|e| broker_error(&e))
 }
 
 fn format(connection: &Connection) -> rusqlite::Result<i64> {
@@ -150,7 +160,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let connection = Database::open(folder.path()).unwrap().connect().unwrap();
         connection.pragma_update(None, "user_version", FORMAT + 1).unwrap();
-        assert!(refusal(folder.path()).contains("format 2"));
+        assert!(refusal(folder.path()).contains("format 3"));
     }
 
     #[test]

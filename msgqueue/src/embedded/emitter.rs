@@ -1,12 +1,16 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use contracts::Envelope;
 
 use super::Log;
-use crate::{BrokerError, EventEmitter, Message};
+use super::records::Record;
+use crate::{BrokerError, EventEmitter};
 
 #[async_trait]
 impl EventEmitter for Log {
-    async fn emit(&self, batch: &[Envelope]) -> Result<(), BrokerError> {
-        self.append(batch.iter().map(Message::from_envelope)).await
+    async fn emit(&self, batch: &[Arc<Envelope>]) -> Result<(), BrokerError> {
+        self.append(batch.iter().map(|envelope| Record::from_envelope(envelope)))
+            .await
     }
 }

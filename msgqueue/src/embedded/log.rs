@@ -44,11 +44,14 @@ impl Log {
     /// reordered ones. Confirms and fails like [`EventEmitter::emit`](crate::EventEmitter::emit), but all or none of
     /// them are appended, side by side.
     pub async fn emit_raw(&self, messages: &[Message]) -> Result<(), BrokerError> {
-        self.append(messages.iter().cloned()).await
+        self.append(messages.iter().cloned().map(Record::from_message)).await
     }
 
-    pub(super) async fn append(&self, messages: impl Iterator<Item = Message> + Send) -> Result<(), BrokerError> {
-        let records = messages.map(Record::from_message).collect::<Result<Vec<_>, _>>()?;
+    pub(super) async fn append(
+        &self,
+        records: impl Iterator<Item = Result<Record, BrokerError>> + Send,
+    ) -> Result<(), BrokerError> {
+        let records = records.collect::<Result<Vec<_>, _>>()?;
         if records.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,7 @@
 //! The log's rows: appending messages, reading what a group has not acknowledged.
 
+use contracts::Envelope;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
 use crate::{BrokerError, Delivery, DeliveryTag, Message};
@@ -9,9 +11,10 @@ const MAX_MESSAGE_BYTES: usize = 16 << 20;
 /// Where a batch ends, however many messages were asked for.
 const MAX_BATCH_BYTES: usize = 16 << 20;
 
-/// A message in the form in which it is stored.
+/// A message in the form in which it is stored: as the envelope's own JSON, or, where it is none, as it came.
 pub(super) struct Record {
     key: String,
+    envelope: Option<String>,
     attributes: String,
     body: Vec<u8>,
 }
@@ -24,30 +27,47 @@ pub(super) struct Page {
 }
 
 impl Record {
+    pub(super) fn from_envelope(envelope: &Envelope) -> Result<Self, BrokerError> {
+        let json = serde_json::to_string(envelope).map_err(|e| BrokerError::Refused(e.to_string()))?;
+        let record = Self {
+            key: envelope.stream.entity_id().to_owned(),
+            envelope: Some(json),
+            attributes: String::new(),
+            body: Vec::new(),
+        };
+        record.checked()
+    }
+
     pub(super) fn from_message(message: Message) -> Result<Self, BrokerError> {
         let attributes = serde_json::to_string(&message.attributes).map_err(|e| BrokerError::Refused(e.to_string()))?;
         let record = Self {
             key: message.key,
+            envelope: None,
             attributes,
             body: message.body,
         };
-        if record.bytes() > MAX_MESSAGE_BYTES {
-            return Err(BrokerError::Refused(format!(
-                "a message has at most {MAX_MESSAGE_BYTES} bytes"
-            )));
+        record.checked()
+    }
+
+    fn checked(self) -> Result<Self, BrokerError> {
+        if self.bytes() <= MAX_MESSAGE_BYTES {
+            return Ok(self);
         }
-        Ok(record)
+        let rule = format!("a message has at most {MAX_MESSAGE_BYTES} bytes");
+        Err(BrokerError::Refused(rule))
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.key.len() + self.attributes.len() + self.body.len()
+        let envelope = self.envelope.as_ref().map_or(0, String::len);
+        self.key.len() + envelope + self.attributes.len() + self.body.len()
     }
 }
 
 pub(super) fn append(connection: &Connection, records: &[Record]) -> rusqlite::Result<()> {
-    let mut insert = connection.prepare_cached("INSERT INTO log (key, attributes, body) VALUES (?1, ?2, ?3)")?;
+    let sql = "INSERT INTO log (key, attributes, body, envelope) VALUES (?1, ?2, ?3, ?4)";
+    let mut insert = connection.prepare_cached(sql)?;
     for record in records {
-        insert.execute(params![record.key, record.attributes, record.body])?;
+        insert.execute(params![record.key, record.attributes, record.body, record.envelope])?;
     }
     Ok(())
 }
@@ -55,7 +75,7 @@ pub(super) fn append(connection: &Connection, records: &[Record]) -> rusqlite::R
 /// At most `max` messages behind offset `after` that `group` has not acknowledged. Needs a transaction around it.
 pub(super) fn read(connection: &Connection, group: i64, after: i64, max: usize) -> rusqlite::Result<Page> {
     let mut query = connection.prepare_cached(
-        "SELECT offset, key, attributes, body FROM log WHERE offset > ?2
+        "SELECT offset, key, attributes, body, envelope FROM log WHERE offset > ?2
          AND NOT EXISTS (SELECT 1 FROM acks WHERE acks.group_id = ?1 AND acks.offset = log.offset)
          ORDER BY offset",
     )?;
@@ -64,12 +84,10 @@ pub(super) fn read(connection: &Connection, group: i64, after: i64, max: usize) 
     let (mut seen, mut bytes) = (after, 0);
     while let Some(row) = rows.next()? {
         seen = row.get(0)?;
-        let message = message(row)?;
-        bytes += message.body.len();
-        deliveries.push(Delivery {
-            tag: DeliveryTag(seen.unsigned_abs()),
-            message,
-        });
+        let tag = DeliveryTag(seen.unsigned_abs());
+        let (delivery, size) = delivery(tag, row)?;
+        bytes += size;
+        deliveries.push(delivery);
         if deliveries.len() >= max || bytes >= MAX_BATCH_BYTES {
             return Ok(Page { deliveries, seen });
         }
@@ -77,6 +95,29 @@ pub(super) fn read(connection: &Connection, group: i64, after: i64, max: usize) 
     // Acknowledged messages at the end are not looked at again with every wake-up.
     let seen = seen.max(last_offset(connection)?);
     Ok(Page { deliveries, seen })
+}
+
+/// The delivery that a row holds, and its size in bytes. An envelope that cannot be read is delivered as a message
+/// that is none, so that it spoils nothing else.
+fn delivery(tag: DeliveryTag, row: &Row<'_>) -> rusqlite::Result<(Delivery, usize)> {
+    let ValueRef::Text(json) = row.get_ref(4)? else {
+        let message = message(row)?;
+        let size = message.body.len();
+        return Ok((Delivery::of_message(tag, message), size));
+    };
+    // Checked as text once and not string by string.
+    let read = std::str::from_utf8(json).map(serde_json::from_str);
+    let delivery = match read {
+        Ok(Ok(envelope)) => Delivery::of_envelope(tag, envelope),
+        _ => Delivery::of_message(
+            tag,
+            Message {
+                body: json.to_vec(),
+                ..message(row)?
+            },
+        ),
+    };
+    Ok((delivery, json.len()))
 }
 
 /// Attributes that are not JSON become none at all: the delivery then fails to decode, not the batch.
@@ -110,7 +151,7 @@ mod tests {
             connection.execute(insert, row).unwrap();
         }
         let page = read(&connection, 1, 0, 10).unwrap();
-        let sizes: Vec<_> = page.deliveries.iter().map(|d| d.message.attributes.len()).collect();
+        let sizes: Vec<_> = page.deliveries.iter().map(|d| d.message().attributes.len()).collect();
         assert_eq!(sizes, [1, 0, 0, 0]);
         assert!(page.deliveries.iter().all(|delivery| delivery.envelope().is_err()));
     }

@@ -110,7 +110,7 @@ async fn read_to_end(broker: &Broker) -> BTreeMap<String, Vec<u64>> {
     let mut log: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     while !log.contains_key("end") {
         for delivery in next(&mut *subscription, 1_000).await {
-            let versions = log.entry(delivery.message.key.clone()).or_default();
+            let versions = log.entry(delivery.message().key).or_default();
             versions.push(delivery.envelope().unwrap().version);
         }
     }

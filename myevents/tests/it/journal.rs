@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use contracts::{DomainEvent, Envelope, Hash, StreamId, StreamKind, verify_chain};
 
@@ -13,11 +14,11 @@ pub(crate) struct Inventory {
 }
 
 /// The envelopes of an event's inventory, checked to be gapless and chained hash for hash.
-pub(crate) async fn inventory_stream(store: &Path, event_id: &str) -> Vec<Envelope> {
+pub(crate) async fn inventory_stream(store: &Path, event_id: &str) -> Vec<Arc<Envelope>> {
     let stores = persistence::open(&format!("sqlite:{}", store.display())).await.unwrap();
     let stream = StreamId::new(StreamKind::Inventory, event_id).unwrap();
     let commits = stores.journal.read(&stream, 0, usize::MAX).await.unwrap();
-    let envelopes: Vec<Envelope> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
+    let envelopes: Vec<Arc<Envelope>> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
     verify_chain((0, Hash::GENESIS), &envelopes).unwrap();
     envelopes
 }

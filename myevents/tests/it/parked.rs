@@ -1,6 +1,7 @@
 //! `myevents parked`: what cannot be applied is shown, and what the journals hold of it is applied after all.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use contracts::{CommitBounds, Envelope, EventName, StreamId, StreamKind};
 use persistence::Commit;
@@ -40,13 +41,13 @@ async fn append_behind_the_brokers_back(folder: &Path, event_id: &str) {
     let commits = stores.journal.read(&stream, 0, 9).await.unwrap();
     let mut last = commits.last().unwrap().envelopes.last().unwrap().clone();
     for (name, is_published) in [("lost on the way", true), ("behind the gap", false)] {
-        let next = renamed(&last, name);
+        let next = Arc::new(renamed(&last, name));
         let commit = Commit {
             id: Uuid::now_v7(),
             envelopes: vec![next.clone()],
         };
         let key = commit.key().unwrap();
-        stores.journal.append(last.hash, commit).await.unwrap();
+        stores.journal.append(last.hash, &commit).await.unwrap();
         if is_published {
             stores.journal.mark_published(&[key]).await.unwrap();
         }
@@ -75,13 +76,13 @@ async fn emit_a_stray(folder: &Path, event_id: &str) {
         .unwrap();
     let stream = StreamId::new(StreamKind::Event, event_id).unwrap();
     let commits = stores.journal.read(&stream, 0, 1).await.unwrap();
-    let mut stray = commits[0].envelopes[0].clone();
+    let mut stray = Envelope::clone(&commits[0].envelopes[0]);
     stray.sealed.stream = StreamId::parse("event/stray").unwrap();
     stray.sealed.version = 3;
     let broker = msgqueue::open(&format!("embedded:{}", folder.join("broker").display()))
         .await
         .unwrap();
-    broker.emitter.emit(&[stray]).await.unwrap();
+    broker.emitter.emit(&[stray.into()]).await.unwrap();
 }
 
 async fn wait_until_shown(folder: &TempDir, stream: &str) {

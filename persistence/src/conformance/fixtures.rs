@@ -1,5 +1,7 @@
 //! Commits and documents to check with.
 
+use std::sync::Arc;
+
 use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, IdempotencyDigests, StreamId, TraceContext, Unsealed};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -40,7 +42,7 @@ impl Writer {
         for (version, payload) in (bounds.first..).zip(payloads) {
             let envelope = unsealed(&self.stream, version, bounds, payload).seal(&hash, Some(trace()));
             hash = envelope.hash;
-            envelopes.push(envelope);
+            envelopes.push(Arc::new(envelope));
         }
         let id = Uuid::now_v7();
         Commit { id, envelopes }
@@ -54,7 +56,7 @@ impl Writer {
 
     pub(super) async fn append(&mut self, journal: &dyn Journal, count: usize) -> Commit {
         let commit = self.next(count);
-        journal.append(self.hash, commit.clone()).await.unwrap();
+        journal.append(self.hash, &commit).await.unwrap();
         self.saw(&commit);
         commit
     }
@@ -119,7 +121,11 @@ pub(super) fn keys(commits: &[Commit]) -> Vec<CommitKey> {
 }
 
 pub(super) fn envelopes(commits: &[Commit]) -> Vec<Envelope> {
-    commits.iter().flat_map(|commit| commit.envelopes.clone()).collect()
+    commits
+        .iter()
+        .flat_map(|commit| commit.envelopes.clone())
+        .map(Arc::unwrap_or_clone)
+        .collect()
 }
 
 #[track_caller]

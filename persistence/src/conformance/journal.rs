@@ -1,5 +1,7 @@
 //! Appending and reading.
 
+use std::sync::Arc;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use contracts::{Hash, verify_chain};
@@ -89,7 +91,7 @@ async fn kept_exactly(h: &dyn Harness) {
     let mut bits = || (dice.roll(usize::MAX) << 31 | dice.roll(usize::MAX)) as u64;
     let floats: Vec<f64> = (0..500).map(|_| f64::from_bits(bits())).collect();
     let commit = writer.next_with(vec![payload("one"), json!(null), json!(floats), json!({})]);
-    journal.append(Hash::GENESIS, commit.clone()).await.unwrap();
+    journal.append(Hash::GENESIS, &commit).await.unwrap();
     assert_eq!(
         history(&*journal, writer.stream.as_str()).await,
         std::slice::from_ref(&commit)
@@ -101,13 +103,13 @@ async fn gap_refused(h: &dyn Harness) {
     let journal = h.open().await.journal;
     let mut ahead = Writer::new("event/1");
     ahead.saw(&ahead.next(1));
-    assert_conflict(&journal.append(ahead.hash, ahead.next(1)).await, 0);
+    assert_conflict(&journal.append(ahead.hash, &ahead.next(1)).await, 0);
 
     let mut writer = Writer::new("event/1");
     let first = writer.append(&*journal, 2).await;
     let skipped = writer.next(1);
     writer.saw(&skipped);
-    assert_conflict(&journal.append(writer.hash, writer.next(1)).await, 2);
+    assert_conflict(&journal.append(writer.hash, &writer.next(1)).await, 2);
     assert_eq!(history(&*journal, "event/1").await, [first]);
 }
 
@@ -118,9 +120,9 @@ async fn stale_append(h: &dyn Harness) {
     let first = writer.append(&*journal, 1).await;
     let halfway = writer.clone();
     let second = writer.append(&*journal, 3).await;
-    assert_conflict(&journal.append(stale.hash, stale.next(1)).await, 4);
-    assert_conflict(&journal.append(stale.hash, stale.next(9)).await, 4);
-    assert_conflict(&journal.append(halfway.hash, halfway.next(1)).await, 4);
+    assert_conflict(&journal.append(stale.hash, &stale.next(1)).await, 4);
+    assert_conflict(&journal.append(stale.hash, &stale.next(9)).await, 4);
+    assert_conflict(&journal.append(halfway.hash, &halfway.next(1)).await, 4);
     assert_eq!(history(&*journal, "event/1").await, [first, second]);
 }
 
@@ -130,7 +132,7 @@ async fn racing_writers(h: &dyn Harness) {
     let mut writer = Writer::new("inventory/hot");
     for round in 0..40 {
         let journals = [&one, &other, &one, &other, &one, &other];
-        let tries = journals.map(|journal| async { journal.append(writer.hash, writer.next(1 + round % 3)).await });
+        let tries = journals.map(|journal| async { journal.append(writer.hash, &writer.next(1 + round % 3)).await });
         let outcomes = join_all(tries).await;
         let wins = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         assert_eq!(wins, 1, "round {round}: {outcomes:?}");
@@ -148,12 +150,12 @@ async fn repeated(h: &dyn Harness) {
     let journal = h.open().await.journal;
     let mut writer = Writer::new("event/1");
     let first = writer.append(&*journal, 2).await;
-    journal.append(Hash::GENESIS, first.clone()).await.unwrap();
+    journal.append(Hash::GENESIS, &first).await.unwrap();
     let second = writer.append(&*journal, 1).await;
     let base = first.envelopes[1].hash;
     for journal in [journal, h.reopen().await.journal] {
-        journal.append(Hash::GENESIS, first.clone()).await.unwrap();
-        journal.append(base, second.clone()).await.unwrap();
+        journal.append(Hash::GENESIS, &first).await.unwrap();
+        journal.append(base, &second).await.unwrap();
         assert_eq!(history(&*journal, "event/1").await, [first.clone(), second.clone()]);
     }
 }
@@ -164,7 +166,7 @@ async fn repeated_at_once(h: &dyn Harness) {
         let writer = Writer::new(&format!("event/{round}"));
         let commit = writer.next(2);
         let journals = [&one, &other, &one, &other];
-        let tries = journals.map(|journal| journal.append(Hash::GENESIS, commit.clone()));
+        let tries = journals.map(|journal| journal.append(Hash::GENESIS, &commit));
         for outcome in join_all(tries).await {
             outcome.unwrap();
         }
@@ -180,7 +182,7 @@ async fn same_id_other_content(h: &dyn Harness) {
     let first = writer.append(&*journal, 2).await;
     let mut other = fresh.next_with(vec![json!(1), json!(2)]);
     other.id = first.id;
-    assert_conflict(&journal.append(Hash::GENESIS, other).await, 2);
+    assert_conflict(&journal.append(Hash::GENESIS, &other).await, 2);
     assert_eq!(history(&*journal, "event/1").await, [first]);
 }
 
@@ -192,7 +194,7 @@ async fn same_id_other_bounds(h: &dyn Harness) {
     for count in [1, 3] {
         let mut other = fresh.next(count);
         other.id = first.id;
-        assert_conflict(&journal.append(Hash::GENESIS, other).await, 2);
+        assert_conflict(&journal.append(Hash::GENESIS, &other).await, 2);
     }
     assert_eq!(history(&*journal, "event/1").await, [first]);
 }
@@ -230,7 +232,7 @@ async fn other_history(h: &dyn Harness) {
     let first = writer.append(&*journal, 1).await;
     let mut elsewhere = fresh;
     elsewhere.saw(&elsewhere.next_with(vec![json!("another first")]));
-    assert_conflict(&journal.append(elsewhere.hash, elsewhere.next(1)).await, 1);
+    assert_conflict(&journal.append(elsewhere.hash, &elsewhere.next(1)).await, 1);
     assert_eq!(history(&*journal, "event/1").await, [first]);
 }
 
@@ -239,15 +241,15 @@ async fn broken_chain(h: &dyn Harness) {
     let mut writer = Writer::new("event/1");
     let first = writer.append(&*journal, 1).await;
     let commit = writer.next(2);
-    let wrong = journal.append(Hash::GENESIS, commit.clone()).await;
+    let wrong = journal.append(Hash::GENESIS, &commit).await;
     assert!(
         matches!(wrong, Err(AppendError::Invalid(InvalidCommit::Broken(_)))),
         "{wrong:?}"
     );
 
     let mut tampered = commit;
-    tampered.envelopes[1].sealed.payload = json!({"seats": 1000});
-    let refused = journal.append(writer.hash, tampered).await;
+    Arc::make_mut(&mut tampered.envelopes[1]).sealed.payload = json!({"seats": 1000});
+    let refused = journal.append(writer.hash, &tampered).await;
     assert!(
         matches!(refused, Err(AppendError::Invalid(InvalidCommit::Broken(_)))),
         "{refused:?}"
@@ -258,14 +260,14 @@ async fn broken_chain(h: &dyn Harness) {
 async fn malformed(h: &dyn Harness) {
     let journal = h.open().await.journal;
     let writer = Writer::new("event/1");
-    let empty = journal.append(Hash::GENESIS, writer.next(0)).await;
+    let empty = journal.append(Hash::GENESIS, &writer.next(0)).await;
     assert!(
         matches!(empty, Err(AppendError::Invalid(InvalidCommit::Empty))),
         "{empty:?}"
     );
 
     let large = writer.next_with(vec![json!("x".repeat(MAX_COMMIT_BYTES))]);
-    let large = journal.append(Hash::GENESIS, large).await;
+    let large = journal.append(Hash::GENESIS, &large).await;
     assert!(
         matches!(large, Err(AppendError::Invalid(InvalidCommit::TooLarge(_)))),
         "{large:?}"
@@ -273,7 +275,7 @@ async fn malformed(h: &dyn Harness) {
 
     let mut two_streams = writer.next(1);
     two_streams.envelopes.extend(Writer::new("event/2").next(1).envelopes);
-    let mixed = journal.append(Hash::GENESIS, two_streams).await;
+    let mixed = journal.append(Hash::GENESIS, &two_streams).await;
     assert!(
         matches!(mixed, Err(AppendError::Invalid(InvalidCommit::Mixed))),
         "{mixed:?}"
@@ -290,7 +292,7 @@ async fn largest(h: &dyn Harness) {
         .unwrap()
         .len();
     let commit = writer.next_with(vec![json!("x".repeat(MAX_COMMIT_BYTES - around))]);
-    journal.append(Hash::GENESIS, commit.clone()).await.unwrap();
+    journal.append(Hash::GENESIS, &commit).await.unwrap();
     assert_eq!(history(&*journal, "event/1").await, [commit]);
 }
 
@@ -372,7 +374,7 @@ async fn many_at_once(h: &dyn Harness) {
         let stale = n.is_multiple_of(10).then(|| hot.next(1));
         async move {
             if let Some(stale) = stale {
-                assert_conflict(&journal.append(Hash::GENESIS, stale).await, 1);
+                assert_conflict(&journal.append(Hash::GENESIS, &stale).await, 1);
             }
             for _ in 0..3 {
                 writer.append(&**journal, 1).await;

@@ -217,7 +217,7 @@ async fn not_again(h: &dyn Harness) {
     let fresh = Writer::new("event/1");
     let commit = fresh.clone().append(&*journal, 1).await;
     journal.mark_published(&[key(&commit)]).await.unwrap();
-    journal.append(fresh.hash, commit).await.unwrap();
+    journal.append(fresh.hash, &commit).await.unwrap();
     assert!(unpublished(&*journal, 10).await.is_empty());
     assert_eq!(journal.unpublished_count().await.unwrap(), 0);
 }

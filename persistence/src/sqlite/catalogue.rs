@@ -133,7 +133,8 @@ fn create_collection(connection: &Connection, name: &str) -> Result<Entry, Store
     let entry = entry(connection, name)?;
     let (documents, words, words_by_id) = (entry.documents(), entry.words(), entry.words_by_id());
     connection.execute_batch(&format!(
-        "CREATE TABLE {documents} (id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL);
+        "CREATE TABLE {documents} (id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL)
+             WITHOUT ROWID;
          CREATE TABLE {words} (word TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (word, id)) WITHOUT ROWID;
          CREATE INDEX {words_by_id} ON {words} (id, word);"
     ))?;

@@ -1,5 +1,6 @@
 //! Documents: one table per collection, a row per document, its body as JSON text.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -108,8 +109,13 @@ fn check(write: &Write) -> Result<(), StoreError> {
 }
 
 fn put(connection: &Connection, writes: &[Write]) -> Result<(), PutError> {
+    let mut entries: HashMap<&str, Entry> = HashMap::new();
     for (index, write) in writes.iter().enumerate() {
-        let entry = catalogue::entry(connection, &write.collection)?;
+        let entry = match entries.get(write.collection.as_str()) {
+            Some(entry) => *entry,
+            None => catalogue::entry(connection, &write.collection)?,
+        };
+        entries.insert(&write.collection, entry);
         if !put_one(connection, entry, write)? {
             return Err(PutError::Conflict {
                 index,

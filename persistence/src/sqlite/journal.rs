@@ -52,9 +52,9 @@ pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
 
 #[async_trait]
 impl Journal for SqliteJournal {
-    async fn append(&self, previous: Hash, commit: Commit) -> Result<(), AppendError> {
+    async fn append(&self, previous: Hash, commit: &Commit) -> Result<(), AppendError> {
         let body = commit.check(previous)?;
-        let row = CommitRow::new(previous, &commit, body)?;
+        let row = CommitRow::new(previous, commit, body)?;
         let work = move |connection: &Connection| append(connection, &row);
         self.database.writer.run(Durability::Full, work).await
     }
@@ -179,7 +179,7 @@ fn decode_all(mut rows: Rows<'_>) -> Result<Vec<Commit>, StoreError> {
 fn decode(row: &Row<'_>) -> Result<Commit, StoreError> {
     let (id, body): (String, String) = (row.get(0)?, row.get(1)?);
     let id = Uuid::parse_str(&id).map_err(|e| StoreError::Broken(format!("commit id `{id}`: {e}")))?;
-    let envelopes: Vec<Envelope> =
+    let envelopes: Vec<Arc<Envelope>> =
         serde_json::from_str(&body).map_err(|e| StoreError::Broken(format!("commit {id}: {e}")))?;
     Ok(Commit { id, envelopes })
 }

@@ -22,6 +22,8 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use crate::{StoreError, Stores};
 use database::Database;
 
@@ -30,17 +32,14 @@ use database::Database;
 /// # Errors
 /// [`StoreError::Unavailable`] where the folder or its files cannot be opened or locked, [`StoreError::Broken`] where
 /// a file is damaged or was written by a newer version.
-pub async fn open(folder: &Path) -> Result<Stores, StoreError> {
-    let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || open_blocking(&folder))
-        .await
-        .map_err(|_| StoreError::Closed)?
-}
-
-fn open_blocking(folder: &Path) -> Result<Stores, StoreError> {
+pub async fn open(folder: &Path, background: &Handle) -> Result<Stores, StoreError> {
+    let (journal, views) = (folder.join("journal.sqlite"), folder.join("views.sqlite"));
     make_folder(folder).map_err(|e| StoreError::Unavailable(Box::new(e)))?;
-    let facts = Arc::new(Database::open(&folder.join("journal.sqlite"), create_journal)?);
-    let views = Arc::new(Database::open(&folder.join("views.sqlite"), catalogue::create_tables)?);
+    // The writing thread of each file is as urgent as the thread that starts it.
+    let facts = Handle::current().spawn_blocking(move || Database::open(&journal, create_journal));
+    let facts = Arc::new(facts.await.map_err(|_| StoreError::Closed)??);
+    let views = background.spawn_blocking(move || Database::open(&views, catalogue::create_tables));
+    let views = Arc::new(views.await.map_err(|_| StoreError::Closed)??);
     Ok(Stores {
         journal: Arc::new(journal::SqliteJournal::new(facts.clone())),
         documents: Arc::new(documents::SqliteDocuments::new(views.clone())),

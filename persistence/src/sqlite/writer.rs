@@ -106,9 +106,10 @@ where
 
 fn work_off(connection: &Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::new();
+    let mut durability = None;
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
         while !batch.is_empty() {
-            let (done, end) = one_transaction(connection, &mut batch);
+            let (done, end) = one_transaction(connection, &mut durability, &mut batch);
             for job in batch.drain(..done) {
                 job.answer(&end);
             }
@@ -116,10 +117,15 @@ fn work_off(connection: &Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     }
 }
 
-/// Returns how many jobs from the front were in it, at least one, and how it ended.
-fn one_transaction(connection: &Connection, batch: &mut [Box<dyn Job>]) -> (usize, Result<(), Failure>) {
-    let durability = batch.iter().map(|job| job.durability()).max();
-    if let Err(e) = begin(connection, durability.unwrap_or(Durability::Full)) {
+/// Returns how many jobs from the front were in it, at least one, and how it ended. `durability` is what the
+/// connection is set to.
+fn one_transaction(
+    connection: &Connection,
+    durability: &mut Option<Durability>,
+    batch: &mut [Box<dyn Job>],
+) -> (usize, Result<(), Failure>) {
+    let wanted = batch.iter().map(|job| job.durability()).max();
+    if let Err(e) = begin(connection, durability, wanted.unwrap_or(Durability::Full)) {
         return (batch.len(), Err(Failure::before_commit(e)));
     }
     for (i, job) in batch.iter_mut().enumerate() {
@@ -137,13 +143,20 @@ fn one_transaction(connection: &Connection, batch: &mut [Box<dyn Job>]) -> (usiz
     (batch.len(), end)
 }
 
-fn begin(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
-    // In WAL mode NORMAL leaves the sync to whoever comes next: a FULL commit, or a checkpoint.
-    let synchronous = match durability {
-        Durability::Full => "PRAGMA synchronous = FULL",
-        Durability::Relaxed => "PRAGMA synchronous = NORMAL",
-    };
-    statement(connection, synchronous)?;
+fn begin(connection: &Connection, durability: &mut Option<Durability>, wanted: Durability) -> rusqlite::Result<()> {
+    // SQLite compiles a pragma anew each time.
+    if *durability != Some(wanted) {
+        *durability = None;
+        // In WAL mode NORMAL leaves the sync to whoever comes next: a FULL commit, or a checkpoint.
+        statement(
+            connection,
+            match wanted {
+                Durability::Full => "PRAGMA synchronous = FULL",
+                Durability::Relaxed => "PRAGMA synchronous = NORMAL",
+            },
+        )?;
+        *durability = Some(wanted);
+    }
     statement(connection, "BEGIN IMMEDIATE")
 }
 
