@@ -14,7 +14,7 @@ use std::sync::Arc;
 use chassis::clock::Clock;
 use chassis::config::{Defaults, Settings};
 use chassis::desk::Desk;
-use chassis::feed::FeedView;
+use chassis::feed::{Feed, FeedView};
 use chassis::http::server::Api;
 use chassis::service::{Service, StartError};
 use utoipa::OpenApi;
@@ -49,7 +49,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     let registrations: Desk<User> = service.desk();
     let sales = SalesMetrics::register(service.metrics.registry())?;
     let feed = FeedView {
-        public_facts: views::public_facts,
+        public_facts: views::feed::public_facts,
+        fold: views::feed::fold,
         public_actor: guest::masked,
     };
     let views = service
@@ -64,6 +65,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
         inventories,
         registrations,
         users: Users::open(Arc::clone(&service.stores.documents)).await?,
+        feed: Feed::new(views.clone()),
         views,
         policies,
         sales,

@@ -1,23 +1,35 @@
-//! The feed: the public facts about one entity in order, keyed by stream and version.
+//! The feed: the public facts about one entity in order, keyed by stream and version, and what stood after each.
 //!
 //! It is a view like any other, so every replica can read it from any version on: history, the state at a time, live
 //! streams and their resumption all come from here.
+//!
+//! What stands after an entry is folded from the entry before it, never from a total beside them: an entry that is
+//! there is never changed again, so a batch that was written in part is written to its end with the same sums.
+//!
+//! Clocks may step back, versions never do. So an entry counts from the latest time that its stream had shown by then:
+//! that never sinks, and one look-up in an index finds what stood at a time. The feed must not know what is counted.
 
 use async_trait::async_trait;
-use contracts::{Envelope, StreamId};
+use contracts::StreamId;
 use jiff::Timestamp;
 use persistence::{Bound, Cursor, Index, Query, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::recorded::Recorded;
-use crate::views::{Key, LiveViews, UnitOfWork, View};
+use crate::views::{Found, Key, LiveViews, UnitOfWork, View};
 
 const COLLECTION: &str = "feed";
 const BY_STREAM: &str = "by_stream";
+const BY_MOMENT: &str = "by_moment";
+/// How many versions back an entry may be of the same batch; farther back it is stored.
+const NEAR: usize = 1_024;
 
 /// What may be told of a domain event in public: its facts, or `None` where it stays private.
 pub type PublicFacts = fn(&Recorded) -> Option<Map<String, Value>>;
+
+/// What stands after an envelope, from what stood before it; empty before the first.
+pub type Fold = fn(&Map<String, Value>, &Recorded) -> Map<String, Value>;
 
 /// One entry of the feed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -29,11 +41,42 @@ pub struct Entry {
     /// Who: a user's id, `guest`, or `system`.
     pub actor: String,
     pub facts: Map<String, Value>,
+    /// What stands after it. Absent in entries of a generation that was begun before this was counted.
+    #[serde(default)]
+    pub standing: Map<String, Value>,
+    /// From when on it counts, for the index.
+    #[serde(default)]
+    moment_ms: i64,
+}
+
+/// Which state of a stream is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Version(u64),
+    Time(Timestamp),
+}
+
+/// Which page of several streams is asked for.
+#[derive(Debug, Clone)]
+pub struct Walk {
+    pub after: Option<Cursor>,
+    /// Newest first.
+    pub descending: bool,
+    pub limit: usize,
+}
+
+/// A page of several streams.
+#[derive(Debug)]
+pub struct History {
+    pub entries: Vec<Entry>,
+    /// Where to go on, if there are more.
+    pub next: Option<Cursor>,
 }
 
 /// Builds the feed.
 pub struct FeedView {
     pub public_facts: PublicFacts,
+    pub fold: Fold,
     /// An actor as the public may know it.
     pub public_actor: fn(&str) -> &str,
 }
@@ -44,21 +87,43 @@ pub struct Feed {
     views: LiveViews,
 }
 
+/// What an entry hands on to the next one.
+#[derive(Default)]
+struct Before {
+    standing: Map<String, Value>,
+    moment_ms: i64,
+}
+
+/// Where a page of several streams ended.
+struct Place {
+    moment_ms: i64,
+    stream: StreamId,
+    version: u64,
+}
+
 #[async_trait]
 impl View for FeedView {
     fn collections(&self) -> &'static [(&'static str, &'static [Index])] {
         &[(
             COLLECTION,
-            &[Index {
-                name: BY_STREAM,
-                fields: &["stream", "version"],
-            }],
+            &[
+                Index {
+                    name: BY_STREAM,
+                    fields: &["stream", "version"],
+                },
+                Index {
+                    name: BY_MOMENT,
+                    fields: &["stream", "moment_ms", "version"],
+                },
+            ],
         )]
     }
 
     fn touches(&self, recorded: &Recorded, keys: &mut Vec<Key>) {
-        if (self.public_facts)(recorded).is_some() {
-            keys.push((COLLECTION, id_of(&recorded.envelope)));
+        let (stream, version) = (&recorded.envelope.stream, recorded.envelope.version);
+        keys.push((COLLECTION, id_of(stream, version)));
+        if version > 1 {
+            keys.push((COLLECTION, id_of(stream, version - 1)));
         }
     }
 
@@ -67,6 +132,7 @@ impl View for FeedView {
             return Ok(());
         };
         let envelope = &recorded.envelope;
+        let before = before(&envelope.stream, envelope.version, unit).await?;
         let entry = Entry {
             stream: envelope.stream.to_string(),
             version: envelope.version,
@@ -74,14 +140,32 @@ impl View for FeedView {
             time: envelope.time,
             actor: (self.public_actor)(envelope.actor.as_str()).to_owned(),
             facts,
+            standing: (self.fold)(&before.standing, recorded),
+            moment_ms: before.moment_ms.max(envelope.time.as_millisecond()),
         };
-        unit.update(COLLECTION, &id_of(envelope), recorded, |kept: &mut Entry| *kept = entry)
+        let id = id_of(&envelope.stream, envelope.version);
+        unit.update(COLLECTION, &id, recorded, |kept: &mut Entry| *kept = entry)
             .await
     }
 }
 
-fn id_of(envelope: &Envelope) -> String {
-    format!("{}@{}", envelope.stream, envelope.version)
+impl Entry {
+    /// From when on it counts: the latest time that its stream had shown by then.
+    pub fn moment(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.moment_ms).unwrap_or(self.time)
+    }
+
+    /// Its place among the entries of several streams: by time, and at the same time by stream.
+    fn place(&self) -> (i64, &str, u64) {
+        (self.moment_ms, &self.stream, self.version)
+    }
+
+    fn cursor(&self) -> Cursor {
+        Cursor {
+            values: vec![json!(self.moment_ms), json!(self.version)],
+            id: self.stream.clone(),
+        }
+    }
 }
 
 impl Feed {
@@ -98,11 +182,136 @@ impl Feed {
     ) -> Result<(Vec<Entry>, Option<Cursor>), StoreError> {
         let mut query = Query::all(BY_STREAM, limit);
         query.equals = vec![json!(stream.as_str())];
-        query.lower = Some(Bound {
-            value: json!(after),
-            inclusive: false,
-        });
+        query.lower = Some(bound(after, false));
         let (found, next) = self.views.find(COLLECTION, query).await?;
         Ok((found.into_iter().map(|(_, entry)| entry).collect(), next))
+    }
+
+    /// The entry of exactly this version.
+    pub async fn entry(&self, stream: &StreamId, version: u64) -> Result<Option<Entry>, StoreError> {
+        self.views.get(COLLECTION, &id_of(stream, version)).await
+    }
+
+    /// The newest entry of `stream` at a moment; `None` before its first.
+    pub async fn at(&self, stream: &StreamId, moment: Moment) -> Result<Option<Entry>, StoreError> {
+        let (index, value) = match moment {
+            Moment::Version(version) => (BY_STREAM, json!(version)),
+            Moment::Time(time) => (BY_MOMENT, json!(time.as_millisecond())),
+        };
+        let query = newest(stream, index, bound(value, true));
+        Ok(entries(self.views.find(COLLECTION, query).await?).pop())
+    }
+
+    /// The entries of several streams in one order: by time, at the same time by stream, and never against the order of
+    /// a stream.
+    pub async fn merged(&self, streams: &[StreamId], walk: &Walk) -> Result<History, StoreError> {
+        let place = walk.place(streams)?;
+        let mut merged = Vec::new();
+        for stream in streams {
+            let query = walk.query(stream, place.as_ref());
+            merged.extend(entries(self.views.find(COLLECTION, query).await?));
+        }
+        merged.sort_by(|a, b| a.place().cmp(&b.place()));
+        if walk.descending {
+            merged.reverse();
+        }
+        let more = merged.len() > walk.limit;
+        merged.truncate(walk.limit);
+        let next = merged.last().filter(|_| more).map(Entry::cursor);
+        Ok(History { entries: merged, next })
+    }
+}
+
+impl Walk {
+    /// Where it goes on.
+    fn place(&self, streams: &[StreamId]) -> Result<Option<Place>, StoreError> {
+        let Some(cursor) = &self.after else { return Ok(None) };
+        let place = Place::of(cursor).filter(|place| streams.contains(&place.stream));
+        place.map(Some).ok_or(StoreError::ForeignCursor)
+    }
+
+    /// What one stream has for the page. One more than asked for tells whether there is a next page.
+    fn query(&self, stream: &StreamId, place: Option<&Place>) -> Query {
+        let mut query = Query {
+            equals: vec![json!(stream.as_str())],
+            descending: self.descending,
+            ..Query::all(BY_MOMENT, self.limit.saturating_add(1))
+        };
+        match place {
+            None => {}
+            Some(place) if place.stream == *stream => query.after = Some(place.in_its_stream()),
+            Some(place) if self.descending => {
+                query.upper = Some(bound(place.moment_ms, stream.as_str() < place.stream.as_str()));
+            }
+            Some(place) => query.lower = Some(bound(place.moment_ms, stream.as_str() > place.stream.as_str())),
+        }
+        query
+    }
+}
+
+impl Place {
+    fn of(cursor: &Cursor) -> Option<Self> {
+        let [moment_ms, version] = &cursor.values[..] else {
+            return None;
+        };
+        Some(Self {
+            moment_ms: moment_ms.as_i64()?,
+            stream: StreamId::parse(&cursor.id).ok()?,
+            version: version.as_u64()?,
+        })
+    }
+
+    fn in_its_stream(&self) -> Cursor {
+        Cursor {
+            values: vec![json!(self.stream.as_str()), json!(self.moment_ms), json!(self.version)],
+            id: id_of(&self.stream, self.version),
+        }
+    }
+}
+
+fn entries((found, _): Found<Entry>) -> Vec<Entry> {
+    found.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// Nearly always the version before has an entry. Private facts, and names that this build did not know, leave gaps.
+async fn before(stream: &StreamId, version: u64, unit: &mut UnitOfWork) -> Result<Before, StoreError> {
+    for version in (1..version).rev().take(NEAR) {
+        if let Some(before) = unit.read(COLLECTION, &id_of(stream, version), Before::of).await? {
+            return Ok(before);
+        }
+    }
+    let stored: Option<Entry> = unit
+        .find_stored(COLLECTION, newest(stream, BY_STREAM, bound(version, false)))
+        .await?;
+    Ok(stored.as_ref().map(Before::of).unwrap_or_default())
+}
+
+impl Before {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            standing: entry.standing.clone(),
+            moment_ms: entry.moment_ms,
+        }
+    }
+}
+
+fn id_of(stream: &StreamId, version: u64) -> String {
+    format!("{stream}@{version}")
+}
+
+/// The newest entry up to a bound of the field behind the stream in `index`.
+fn newest(stream: &StreamId, index: &'static str, upper: Bound) -> Query {
+    Query {
+        equals: vec![json!(stream.as_str())],
+        upper: Some(upper),
+        descending: true,
+        ..Query::all(index, 1)
+    }
+}
+
+fn bound(value: impl Into<Value>, inclusive: bool) -> Bound {
+    Bound {
+        value: value.into(),
+        inclusive,
     }
 }

@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::BookingApi;
 use super::replies::{AvailabilityReply, BookingReply};
+use super::{BookingApi, past};
 use crate::domain::guest;
 use crate::domain::inventory::{InventoryCommand, InventoryRejection};
 use crate::views::bookings::{BY_EVENT, BY_USER, BookingDocument, COLLECTION};
@@ -142,21 +142,36 @@ pub(super) async fn list_of_event(
         .respond(&http))
 }
 
-/// What is left of an event.
-#[utoipa::path(get, path = "/events/{id}/availability", tag = "bookings", params(("id" = String, Path)), responses(
-    (status = 200, description = "Seats sold and left", body = AvailabilityReply),
-    (status = 404, description = "Unknown event", body = Problem, content_type = "application/problem+json"),
-))]
+/// What is left of an event, now or at a moment of the past.
+///
+/// `at` is a time (RFC 3339, or unix seconds) or a version of the inventory (`v17`), as its history numbers them.
+#[utoipa::path(get, path = "/events/{id}/availability", tag = "bookings",
+    params(
+        ("id" = String, Path),
+        ("at" = Option<String>, Query, description = "As it was at this time, or after this version: \
+            `2026-12-15T14:00:00Z` or `v17`"),
+    ),
+    responses(
+        (status = 200, description = "Seats sold and left", body = AvailabilityReply),
+        (status = 404, description = "Unknown event; a time before it opened; a version that there is not", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "`at` breaks its rule", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn availability(
     http: HttpRequest,
     api: web::Data<BookingApi>,
     event_id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    let moment = past::moment_of(&http)?;
     Token::of(&http)?.wait(&api.views.progress).await?;
     let document = find_inventory(&api, &event_id).await?;
     let terms = document.terms.as_ref().ok_or_else(|| Problem::not_found("event"))?;
-    let reply = AvailabilityReply::of(&document, terms, api.clock.now());
-    Ok(conditional::respond(&http, document.version, &reply))
+    let Some(moment) = moment else {
+        let reply = AvailabilityReply::of(&document, terms, api.clock.now());
+        return Ok(conditional::respond(&http, document.version, &reply));
+    };
+    let (version, reply) = past::availability_at(&api, &inventory_of(&event_id)?, moment).await?;
+    Ok(conditional::respond(&http, version, &reply))
 }
 
 /// One booking.

@@ -1,6 +1,7 @@
 //! The booking service's HTTP interface: decode, call, encode; nothing else.
 
 mod bookings;
+mod past;
 mod problems;
 mod replies;
 mod users;
@@ -11,6 +12,7 @@ use actix_web::web;
 use chassis::clock::Clock;
 use chassis::consumer::Progress;
 use chassis::desk::Desk;
+use chassis::feed::Feed;
 use chassis::http::routing::resource;
 use chassis::http::server::Routes;
 use chassis::views::LiveViews;
@@ -28,6 +30,7 @@ pub(crate) struct BookingApi {
     pub(crate) registrations: Desk<User>,
     pub(crate) users: Users,
     pub(crate) views: LiveViews,
+    pub(crate) feed: Feed,
     /// How far events have become inventories.
     pub(crate) policies: Progress,
     pub(crate) sales: SalesMetrics,
@@ -40,6 +43,7 @@ pub(crate) struct BookingApi {
         bookings::book,
         bookings::list_of_event,
         bookings::availability,
+        past::history,
         bookings::get,
         bookings::cancel,
         users::register,
@@ -64,6 +68,7 @@ pub(crate) fn routes(api: BookingApi) -> Routes {
                     .route(web::get().to(bookings::list_of_event)),
             )
             .service(resource("/events/{id}/availability", "GET").route(web::get().to(bookings::availability)))
+            .service(resource("/events/{id}/history", "GET").route(web::get().to(past::history)))
             .service(
                 resource("/bookings/{id}", "GET, DELETE")
                     .route(web::get().to(bookings::get))

@@ -1,13 +1,16 @@
-//! Bookings, availability and users as clients see them.
+//! Bookings, availability, history and users as clients see them.
 
+use chassis::feed::Entry;
 use contracts::{EventBooked, InventoryTerms};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::domain::guest;
 use crate::users::Person;
 use crate::views::bookings::BookingDocument;
+use crate::views::feed::Standing;
 use crate::views::inventories::{InventoryDocument, SalesStatus};
 
 /// A booking.
@@ -55,6 +58,35 @@ pub(crate) struct AvailabilityReply {
     sales_end: Timestamp,
     /// Version of the inventory.
     version: u64,
+    /// The moment of the past that is told, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+}
+
+/// Something that happened to an event or to its seats.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HistoryReply {
+    /// `event/<id>` or `inventory/<id>`.
+    stream: String,
+    /// Its number in the stream.
+    version: u64,
+    /// What happened: `event.changed`, `event.booked`.
+    name: String,
+    time: Timestamp,
+    /// Who: a user's id, `guest`, or `system`.
+    actor: String,
+    #[schema(value_type = Object, additional_properties = true)]
+    facts: Map<String, Value>,
+    #[serde(flatten)]
+    seats: Option<SeatsAfter>,
+}
+
+/// The seats after it; absent where it is none of the inventory's.
+#[derive(Debug, Serialize, ToSchema)]
+struct SeatsAfter {
+    capacity: u32,
+    seats_sold: u32,
+    seats_left: u32,
 }
 
 /// A user.
@@ -133,7 +165,39 @@ impl AvailabilityReply {
             sales_start: terms.sales_start,
             sales_end: terms.sales_end,
             version: document.version,
+            at: None,
         }
+    }
+
+    /// Says that it is the past.
+    pub(crate) fn at(mut self, moment: Timestamp) -> Self {
+        self.at = Some(moment);
+        self
+    }
+}
+
+impl HistoryReply {
+    pub(crate) fn of(entry: Entry) -> Self {
+        Self {
+            seats: Standing::read(&entry.standing).and_then(SeatsAfter::of),
+            stream: entry.stream,
+            version: entry.version,
+            name: entry.name,
+            time: entry.time,
+            actor: entry.actor,
+            facts: entry.facts,
+        }
+    }
+}
+
+impl SeatsAfter {
+    fn of(standing: Standing) -> Option<Self> {
+        let capacity = standing.capacity?;
+        Some(Self {
+            capacity,
+            seats_sold: standing.sold,
+            seats_left: capacity.saturating_sub(standing.sold),
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use persistence::{Document, DocumentStore, Expect, StoreError, Write};
+use persistence::{Document, DocumentStore, Expect, Query, StoreError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -42,11 +42,11 @@ enum Content {
     Read(Box<dyn AnyDocument>),
 }
 
-trait AnyDocument: Any + Send {
+trait AnyDocument: Any + Send + Sync {
     fn to_json(&self) -> serde_json::Result<Value>;
 }
 
-impl<T: Serialize + Any + Send> AnyDocument for T {
+impl<T: Serialize + Any + Send + Sync> AnyDocument for T {
     fn to_json(&self) -> serde_json::Result<Value> {
         serde_json::to_value(self)
     }
@@ -89,7 +89,7 @@ impl UnitOfWork {
         change: impl FnOnce(&mut T),
     ) -> Result<(), StoreError>
     where
-        T: Serialize + DeserializeOwned + Default + Send + 'static,
+        T: Serialize + DeserializeOwned + Default + Send + Sync + 'static,
     {
         let key = (collection, id.to_owned());
         if !self.loaded.contains_key(&key) {
@@ -107,6 +107,39 @@ impl UnitOfWork {
             self.changed.push(key);
         }
         Ok(())
+    }
+
+    /// What `read` takes from the document `id` with this batch's changes in it; `None` where there is none.
+    pub async fn read<T, R>(
+        &mut self,
+        collection: &'static str,
+        id: &str,
+        read: impl FnOnce(&T) -> R,
+    ) -> Result<Option<R>, StoreError>
+    where
+        T: Serialize + DeserializeOwned + Default + Send + Sync + 'static,
+    {
+        let key = (collection, id.to_owned());
+        if !self.loaded.contains_key(&key) {
+            self.load(collection, vec![id.to_owned()]).await?;
+        }
+        let loaded = self.loaded.get_mut(&key);
+        let Some(loaded) = loaded.filter(|loaded| !matches!(loaded.content, Content::Missing)) else {
+            return Ok(None);
+        };
+        let document = loaded.content.read().map_err(|cause| another_shape(&key, &cause))?;
+        Ok(Some(read(document)))
+    }
+
+    /// The first document that a query finds, as stored: without this batch's changes.
+    pub async fn find_stored<T: DeserializeOwned>(
+        &self,
+        collection: &'static str,
+        query: Query,
+    ) -> Result<Option<T>, StoreError> {
+        let stored = self.generation.collection(collection);
+        let page = self.documents.find(&stored, query).await?;
+        page.documents.into_iter().next().map(Document::read).transpose()
     }
 
     /// Sets the words by which a document of a declared collection is found.
@@ -193,7 +226,7 @@ impl Loaded {
 impl Content {
     fn read<T>(&mut self) -> serde_json::Result<&mut T>
     where
-        T: Serialize + DeserializeOwned + Default + Send + 'static,
+        T: Serialize + DeserializeOwned + Default + Send + Sync + 'static,
     {
         match std::mem::replace(self, Self::Missing) {
             Self::Missing => *self = Self::Read(Box::new(T::default())),

@@ -968,6 +968,8 @@ async fn ids_of_nothing_are_not_found() {
         (&get, "/events/{}/bookings", None),
         (&post, "/events/{}/bookings", seats),
         (&get, "/events/{}/availability", None),
+        (&get, "/events/{}/availability?at=v1", None),
+        (&get, "/events/{}/history", None),
         (&get, "/locations/{}", None),
         (&patch, "/locations/{}", Some(json!({"name": "x"}))),
         (&get, "/bookings/{}", None),

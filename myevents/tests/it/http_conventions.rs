@@ -964,6 +964,7 @@ async fn a_consistency_token_is_waited_for_but_not_for_ever() {
         "/events".to_owned(),
         "/locations".to_owned(),
         format!("/events/{event}/availability"),
+        format!("/events/{event}/history"),
     ];
     for path in &paths {
         for malformed in [

@@ -11,6 +11,7 @@ mod booking;
 mod bookings;
 mod demo;
 mod events;
+mod history;
 mod http_conventions;
 mod idempotency;
 mod journal;
