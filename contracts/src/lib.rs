@@ -22,7 +22,7 @@ pub use domain_event::{DecodeError, DomainEvent};
 pub use envelope::{CommitBounds, Envelope, IdempotencyDigests, TraceContext, Unsealed};
 pub use hash_chain::{BrokenChain, Hash, verify_chain};
 pub use name::EventName;
-pub use payloads::booking::{BookingCancelled, EventBooked};
+pub use payloads::booking::{BookingCancelled, CancelledBy, EventBooked};
 pub use payloads::event::{EventCancelled, EventDetails};
 pub use payloads::inventory::{CloseReason, InventoryClosed, InventoryTerms};
 pub use payloads::location::{Hall, LocationDetails};

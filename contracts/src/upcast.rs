@@ -4,7 +4,7 @@
 //! that turns the last version into the new one, and put a golden file of the new version beside the old ones.
 //! Upcasters run in a chain, each one version up.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::EventName;
 
@@ -15,14 +15,18 @@ pub struct Upcaster {
     pub upcast: fn(Value) -> Value,
 }
 
-const UPCASTERS: &[Upcaster] = &[];
+const UPCASTERS: &[Upcaster] = &[Upcaster {
+    name: "booking.cancelled",
+    from: 1,
+    upcast: say_that_the_holder_cancelled,
+}];
 
 /// The version that this build writes; it reads every version up to it. `None` for a name it does not know.
 pub fn current_schema_version(name: &EventName) -> Option<u32> {
     match name.as_str() {
         "event.created" | "event.changed" | "event.cancelled" | "location.created" | "location.changed"
-        | "inventory.opened" | "inventory.changed" | "inventory.closed" | "event.booked" | "booking.cancelled"
-        | "user.registered" => Some(1),
+        | "inventory.opened" | "inventory.changed" | "inventory.closed" | "event.booked" | "user.registered" => Some(1),
+        "booking.cancelled" => Some(2),
         _ => None,
     }
 }
@@ -45,10 +49,16 @@ fn run(upcasters: &[Upcaster], name: &EventName, schema_version: u32, payload: V
     payload
 }
 
+/// Version 1 of `booking.cancelled` took everybody for the holder.
+fn say_that_the_holder_cancelled(mut payload: Value) -> Value {
+    if let Some(fields) = payload.as_object_mut() {
+        fields.insert("cancelled_by".to_owned(), json!("holder"));
+    }
+    payload
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

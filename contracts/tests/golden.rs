@@ -14,9 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use contracts::{
-    Actor, BookingCancelled, CloseReason, CommitBounds, DomainEvent, Envelope, EventBooked, EventCancelled,
-    EventDetails, Hall, Hash, IdempotencyDigests, InventoryClosed, InventoryTerms, LocationDetails, StreamId,
-    TraceContext, Unsealed, UserRegistered, upcast, verify_chain,
+    Actor, BookingCancelled, CancelledBy, CloseReason, CommitBounds, DomainEvent, Envelope, EventBooked,
+    EventCancelled, EventDetails, Hall, Hash, IdempotencyDigests, InventoryClosed, InventoryTerms, LocationDetails,
+    StreamId, TraceContext, Unsealed, UserRegistered, upcast, verify_chain,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -131,6 +131,7 @@ fn samples() -> Vec<(&'static str, DomainEvent)> {
                 event_id: id,
                 user_id,
                 seats: 2,
+                cancelled_by: CancelledBy::Other,
             }),
         ),
         (
@@ -205,6 +206,21 @@ fn every_golden_envelope_is_read_and_its_hash_holds() {
         let checked = verify_chain((0, Hash::GENESIS), std::slice::from_ref(&envelope));
         assert_eq!(checked, Ok((1, envelope.hash)), "{file}");
     }
+}
+
+#[test]
+fn a_cancellation_of_version_1_is_read_as_the_holders() {
+    let json = fs::read_to_string(golden_folder().join("booking.cancelled.v1.json")).unwrap();
+    let envelope: Envelope = serde_json::from_str(&json).unwrap();
+    let Ok(DomainEvent::BookingCancelled(cancelled)) = envelope.event() else {
+        panic!("{:?}", envelope.event())
+    };
+    assert_eq!(
+        (cancelled.cancelled_by, cancelled.seats),
+        (CancelledBy::Holder, 2),
+        "{cancelled:?}"
+    );
+    assert_eq!(envelope.payload.get("cancelled_by"), None);
 }
 
 #[test]

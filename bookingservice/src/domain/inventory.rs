@@ -1,6 +1,8 @@
 use chassis::Recorded;
 use chassis::desk::{Aggregate, LayeredMap};
-use contracts::{BookingCancelled, CloseReason, DomainEvent, EventBooked, InventoryClosed, InventoryTerms};
+use contracts::{
+    BookingCancelled, CancelledBy, CloseReason, DomainEvent, EventBooked, InventoryClosed, InventoryTerms,
+};
 use jiff::Timestamp;
 
 /// The stream `inventory/<event id>`: what is needed to prove that no seat is sold twice, and nothing else.
@@ -41,6 +43,7 @@ pub(crate) enum InventoryCommand {
     /// The seats return.
     Cancel {
         booking_id: String,
+        cancelled_by: CancelledBy,
     },
 }
 
@@ -95,7 +98,10 @@ impl Aggregate for Inventory {
                 user_id,
                 seats,
             } => self.book(booking_id, user_id, *seats, now),
-            InventoryCommand::Cancel { booking_id } => self.cancel(booking_id, now),
+            InventoryCommand::Cancel {
+                booking_id,
+                cancelled_by,
+            } => self.cancel(booking_id, *cancelled_by, now),
         }
     }
 
@@ -203,7 +209,12 @@ impl Inventory {
         Ok(())
     }
 
-    fn cancel(&self, booking_id: &str, now: Timestamp) -> Result<Vec<DomainEvent>, InventoryRejection> {
+    fn cancel(
+        &self,
+        booking_id: &str,
+        cancelled_by: CancelledBy,
+        now: Timestamp,
+    ) -> Result<Vec<DomainEvent>, InventoryRejection> {
         let booking = self
             .bookings
             .get(booking_id)
@@ -220,6 +231,7 @@ impl Inventory {
             event_id: terms.event_id.clone(),
             user_id: booking.user_id.clone(),
             seats: booking.seats,
+            cancelled_by,
         })])
     }
 
@@ -321,8 +333,11 @@ mod tests {
     }
 
     fn cancel(inventory: &mut Inventory, id: &str, now: Timestamp) -> Result<(), InventoryRejection> {
-        let booking_id = id.to_owned();
-        decide(inventory, &InventoryCommand::Cancel { booking_id }, now)
+        let command = InventoryCommand::Cancel {
+            booking_id: id.to_owned(),
+            cancelled_by: CancelledBy::Holder,
+        };
+        decide(inventory, &command, now)
     }
 
     fn decide(inventory: &mut Inventory, command: &InventoryCommand, now: Timestamp) -> Result<(), InventoryRejection> {

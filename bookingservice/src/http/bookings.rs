@@ -7,7 +7,7 @@ use chassis::http::form::{self, Form};
 use chassis::http::paging::{Page, PageRequest};
 use chassis::http::{JsonBody, Problem, caller, conditional, freshness, writing};
 use chassis::views::Found;
-use contracts::{Actor, DomainEvent, StreamId, StreamKind};
+use contracts::{Actor, CancelledBy, DomainEvent, StreamId, StreamKind};
 use persistence::StoreError;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -206,20 +206,32 @@ pub(super) async fn cancel(
     Token::of(&http)?.wait(&api.views.progress).await?;
     let document = find_booking(&api, &id).await?;
     let stream = inventory_of(&document.event_id)?;
-    let command = InventoryCommand::Cancel { booking_id: id.clone() };
+    let viewer = caller::actor_of(&http)?;
+    let viewer = viewer.as_ref().map(Actor::as_str);
+    let command = InventoryCommand::Cancel {
+        booking_id: id.clone(),
+        cancelled_by: relation_to(&document, viewer),
+    };
     let actor = Actor::new(document.user_id.clone());
     let outcome = api
         .inventories
         .handle(&stream, caller::request(&http, &Map::new(), command, actor)?)
         .await?;
-    let viewer = caller::actor_of(&http)?;
-    let reply = reply_of(&api, id.into_inner(), document, viewer.as_ref().map(Actor::as_str)).await?;
+    let reply = reply_of(&api, id.into_inner(), document, viewer).await?;
     // Cancelled earlier, it says when in the view.
     let reply = match outcome.recorded.first() {
         Some(recorded) => reply.cancelled(recorded.envelope.time),
         None => reply,
     };
     Ok(writing::changed(&outcome, outcome.version, &reply))
+}
+
+/// Whoever names nobody is the holder: to others a booking's id is not told.
+fn relation_to(booking: &BookingDocument, viewer: Option<&str>) -> CancelledBy {
+    match viewer {
+        Some(viewer) if viewer != booking.user_id => CancelledBy::Other,
+        _ => CancelledBy::Holder,
+    }
 }
 
 /// A page of the bookings of a user, latest first.

@@ -30,7 +30,7 @@ pub(crate) fn public_facts(recorded: &Recorded) -> Option<Map<String, Value>> {
         DomainEvent::InventoryClosed(closed) => json!({ "event_id": closed.event_id, "reason": closed.reason }),
         DomainEvent::EventBooked(booked) => json!({ "event_id": booked.event_id, "seats": booked.seats }),
         DomainEvent::BookingCancelled(cancelled) => {
-            json!({ "event_id": cancelled.event_id, "seats": cancelled.seats })
+            json!({ "event_id": cancelled.event_id, "seats": cancelled.seats, "cancelled_by": cancelled.cancelled_by })
         }
         _ => return None,
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chassis::Recorded;
 use chassis::clock::SystemClock;
 use chassis::desk::{Aggregate, Desk, DeskError, Outcome, Request};
-use contracts::{Actor, BookingCancelled, DomainEvent, Hash, IdempotencyDigests, StreamId, verify_chain};
+use contracts::{Actor, BookingCancelled, CancelledBy, DomainEvent, Hash, IdempotencyDigests, StreamId, verify_chain};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -40,6 +40,7 @@ impl Aggregate for Counter {
             event_id: "e".to_owned(),
             user_id: "u".to_owned(),
             seats: 1,
+            cancelled_by: CancelledBy::Holder,
         })])
     }
 

@@ -123,7 +123,7 @@ async fn a_long_silence_in_a_stream_does_not_interrupt_the_count() {
     let (views, generation) = feed_view(&parts.stores).await;
     let mut recorded = read_all(bookings("inventory/a", 2));
     apply(&views, &parts.stores, &recorded).await.unwrap();
-    recorded[1].envelope.sealed.version = 5_000;
+    Arc::make_mut(&mut recorded[1].envelope).sealed.version = 5_000;
     apply(&views, &parts.stores, &recorded[1..]).await.unwrap();
     let feed = feed_of(&parts, generation).await;
     let last = feed.entry(&stream("inventory/a"), 5_000).await.unwrap().unwrap();
@@ -134,7 +134,7 @@ async fn a_long_silence_in_a_stream_does_not_interrupt_the_count() {
 async fn entries_at(views: &Views, stores: &Stores, stream: &str, seconds: &[i64]) {
     let mut recorded = read_all(bookings(stream, 2 * seconds.len() as u64));
     for (i, entry) in recorded.iter_mut().enumerate() {
-        entry.envelope.sealed.time = second(seconds[i / 2]);
+        Arc::make_mut(&mut entry.envelope).sealed.time = second(seconds[i / 2]);
     }
     apply(views, stores, &recorded).await.unwrap();
 }

@@ -26,6 +26,18 @@ pub struct BookingCancelled {
     pub event_id: String,
     pub user_id: String,
     pub seats: u32,
+    /// Since version 2.
+    pub cancelled_by: CancelledBy,
+}
+
+/// Who cancelled a booking, seen from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelledBy {
+    /// The user or guest who holds it.
+    Holder,
+    /// Somebody else who knew its id.
+    Other,
 }
 
 fn one_seat() -> u32 {

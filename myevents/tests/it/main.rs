@@ -19,3 +19,4 @@ mod load;
 mod parked;
 mod racing;
 mod support;
+mod upcasting;
