@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chassis::Recorded;
 use chassis::consumer::HandlerError;
-use chassis::desk::{Desk, DeskError, Request};
-use chassis::policies::Policy;
+use chassis::desk::{Desk, Request};
+use chassis::policies::{Policy, not_carried_out};
 use contracts::{Actor, DomainEvent, EventDetails, InventoryTerms, StreamId, StreamKind};
 
 use crate::domain::inventory::{Inventory, InventoryCommand};
@@ -22,7 +22,10 @@ impl Policy for FollowEvents {
         match &recorded.event {
             DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details) => {
                 match terms_of(details, version) {
-                    Some(terms) => self.command(&details.id, InventoryCommand::SetTerms(terms)).await,
+                    Some(terms) => {
+                        self.command(recorded, &details.id, InventoryCommand::SetTerms(terms))
+                            .await
+                    }
                     // Nothing can be sold before somebody says how much.
                     None => Ok(()),
                 }
@@ -33,7 +36,7 @@ impl Policy for FollowEvents {
                     event_id: cancelled.id.clone(),
                     source_version: version,
                 };
-                self.command(&cancelled.id, close).await
+                self.command(recorded, &cancelled.id, close).await
             }
             _ => Ok(()),
         }
@@ -41,7 +44,12 @@ impl Policy for FollowEvents {
 }
 
 impl FollowEvents {
-    async fn command(&self, event_id: &str, command: InventoryCommand) -> Result<(), HandlerError> {
+    async fn command(
+        &self,
+        recorded: &Recorded,
+        event_id: &str,
+        command: InventoryCommand,
+    ) -> Result<(), HandlerError> {
         let Ok(stream) = StreamId::new(StreamKind::Inventory, event_id) else {
             return Ok(());
         };
@@ -53,8 +61,8 @@ impl FollowEvents {
             trace: None,
         };
         match self.inventories.handle(&stream, request).await {
-            Ok(_) | Err(DeskError::Rejected(_)) => Ok(()),
-            Err(error) => Err(HandlerError::NotYet(error.to_string())),
+            Ok(_) => Ok(()),
+            Err(error) => not_carried_out(recorded, error),
         }
     }
 }

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use persistence::Write;
 
-use crate::consumer::{Handler, HandlerError};
+use crate::consumer::{Handler, HandlerError, Refusal};
+use crate::desk::DeskError;
 use crate::recorded::Recorded;
 
 /// Streams whose envelopes are reacted to at the same time.
@@ -17,6 +18,27 @@ const CONCURRENT_STREAMS: usize = 64;
 #[async_trait]
 pub trait Policy: Send + Sync {
     async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError>;
+}
+
+/// Why a command that `recorded` led to was not carried out. A rejection is final, and no fault of the policy's.
+///
+/// # Errors
+/// [`HandlerError::Refused`] where trying again cannot help, else [`HandlerError::NotYet`].
+pub fn not_carried_out<R>(recorded: &Recorded, error: DeskError<R>) -> Result<(), HandlerError> {
+    let detail = match error {
+        DeskError::Rejected(_) => return Ok(()),
+        DeskError::TooLarge => "what it leads to is too large for one commit".to_owned(),
+        DeskError::Unreadable(detail) => format!("what it leads to is of a stream that cannot be read: {detail}"),
+        DeskError::VersionMismatch { .. } | DeskError::KeyReused | DeskError::Busy => {
+            return Err(HandlerError::NotYet("the desk is busy".to_owned()));
+        }
+        DeskError::Store(error) => return Err(HandlerError::NotYet(error.to_string())),
+    };
+    Err(HandlerError::Refused(vec![Refusal {
+        stream: recorded.envelope.stream.clone(),
+        version: recorded.envelope.version,
+        detail,
+    }]))
 }
 
 /// All policies of a service, as the handler of one consumer.
@@ -40,10 +62,18 @@ impl Handler for Policies {
             pending.push(self.react_in_order(envelopes));
         }
         let mut reactions = futures::stream::iter(pending).buffer_unordered(CONCURRENT_STREAMS);
+        let mut refused = Vec::new();
         while let Some(reaction) = reactions.next().await {
-            reaction?;
+            match reaction {
+                Err(HandlerError::Refused(refusals)) => refused.extend(refusals),
+                reaction => reaction?,
+            }
         }
-        Ok(Vec::new())
+        if refused.is_empty() {
+            Ok(Vec::new())
+        } else {
+            Err(HandlerError::Refused(refused))
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chassis::Recorded;
 use chassis::consumer::HandlerError;
-use chassis::desk::{Desk, DeskError, Request};
-use chassis::policies::Policy;
+use chassis::desk::{Desk, Request};
+use chassis::policies::{Policy, not_carried_out};
 use contracts::{Actor, DomainEvent, EventDetails, LocationDetails, StreamId, StreamKind};
 use persistence::{Collection, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
 use serde_json::json;
@@ -63,24 +63,29 @@ impl FollowLocation {
         })
     }
 
-    async fn look_at_location(&self, details: &EventDetails) -> Result<(), HandlerError> {
+    async fn look_at_location(&self, recorded: &Recorded, details: &EventDetails) -> Result<(), HandlerError> {
         let Ok(stream) = StreamId::new(StreamKind::Location, &details.location_id) else {
             return Ok(());
         };
-        let (location, version) = self.locations.read(&stream).await.map_err(not_yet)?;
+        let (location, version) = match self.locations.read(&stream).await {
+            Ok(read) => read,
+            Err(error) => return not_carried_out(recorded, error),
+        };
         match location.details {
             Some(location) if version > details.location_version.unwrap_or(0) => {
                 let place = Place {
                     details: location,
                     version,
                 };
-                self.follow(&details.id, place).await
+                self.follow(recorded, &details.id, place).await
             }
             _ => Ok(()),
         }
     }
 
-    async fn location_changed(&self, details: &LocationDetails, version: u64) -> Result<(), HandlerError> {
+    /// An event that cannot follow does not keep the others at the location from it.
+    async fn location_changed(&self, recorded: &Recorded, details: &LocationDetails) -> Result<(), HandlerError> {
+        let mut outcome = Ok(());
         let mut query = Query::all(BY_LOCATION, PAGE);
         query.equals = vec![json!(details.id)];
         loop {
@@ -88,18 +93,21 @@ impl FollowLocation {
             for event in &page.documents {
                 let place = Place {
                     details: details.clone(),
-                    version,
+                    version: recorded.envelope.version,
                 };
-                self.follow(&event.id, place).await?;
+                match self.follow(recorded, &event.id, place).await {
+                    Err(refused @ HandlerError::Refused(_)) => outcome = Err(refused),
+                    followed => followed?,
+                }
             }
             match page.next {
                 Some(next) => query.after = Some(next),
-                None => return Ok(()),
+                None => return outcome,
             }
         }
     }
 
-    async fn follow(&self, event_id: &str, place: Place) -> Result<(), HandlerError> {
+    async fn follow(&self, recorded: &Recorded, event_id: &str, place: Place) -> Result<(), HandlerError> {
         let Ok(stream) = StreamId::new(StreamKind::Event, event_id) else {
             return Ok(());
         };
@@ -111,9 +119,8 @@ impl FollowLocation {
             trace: None,
         };
         match self.events.handle(&stream, request).await {
-            // A rejection is final: the event does not follow.
-            Ok(_) | Err(DeskError::Rejected(_)) => Ok(()),
-            Err(error) => Err(not_yet(error)),
+            Ok(_) => Ok(()),
+            Err(error) => not_carried_out(recorded, error),
         }
     }
 }
@@ -124,14 +131,10 @@ impl Policy for FollowLocation {
         match &recorded.event {
             DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details) => {
                 self.note(details).await?;
-                self.look_at_location(details).await
+                self.look_at_location(recorded, details).await
             }
-            DomainEvent::LocationChanged(details) => self.location_changed(details, recorded.envelope.version).await,
+            DomainEvent::LocationChanged(details) => self.location_changed(recorded, details).await,
             _ => Ok(()),
         }
     }
-}
-
-fn not_yet<R: std::fmt::Debug>(error: DeskError<R>) -> HandlerError {
-    HandlerError::NotYet(error.to_string())
 }

@@ -1,7 +1,8 @@
 //! The consumer loop: takes every envelope of the log once, in order, whatever the broker does.
 //!
 //! The next version of a stream is applied; an earlier one is skipped; one that is too early or cannot be read is
-//! parked with its reason while other streams go on, and applied when the gap is filled. Everything an envelope leads
+//! parked with its reason while other streams go on, and applied when the gap is filled. So is one that the handler
+//! refuses. Everything an envelope leads
 //! to is durable before the progress record, and the progress record before the acknowledgement. A failing store is
 //! tried again in place. What is done with an envelope is the [`Handler`]'s business.
 
@@ -57,6 +58,18 @@ pub enum HandlerError {
     /// Something else has to happen first. The same envelopes come again.
     #[error("not possible yet: {0}")]
     NotYet(String),
+    /// As things are, trying again does not help. These envelopes are parked, those behind them wait, and the rest of
+    /// the batch comes again without them.
+    #[error("what is reacted to cannot be carried out")]
+    Refused(Vec<Refusal>),
+}
+
+/// An envelope that a handler cannot do anything with, though it can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub stream: StreamId,
+    pub version: u64,
+    pub detail: String,
 }
 
 #[derive(Debug, Error)]

@@ -30,6 +30,8 @@ pub enum Reason {
     Undecodable,
     /// Written by a newer build.
     NewerSchema,
+    /// What it leads to cannot be carried out.
+    Refused,
 }
 
 /// A parked message as it came, and why.
@@ -58,7 +60,12 @@ impl Reason {
             Self::Gap => "gap",
             Self::Undecodable => "undecodable",
             Self::NewerSchema => "newer_schema",
+            Self::Refused => "refused",
         }
+    }
+
+    fn is_readable(self) -> bool {
+        matches!(self, Self::Gap | Self::Refused)
     }
 }
 
@@ -115,7 +122,10 @@ impl Parking {
         let id = id_of(parked);
         let found = self.documents.get(COLLECTION, &[id.as_str()]).await?;
         let known: Option<Parked> = found.into_iter().next().flatten().map(Document::read).transpose()?;
-        if known.is_some_and(|known| known.reason == Reason::Gap || known.message == parked.message) {
+        // What waited for a gap and is refused now says so.
+        let says_more = |known: &Parked| parked.reason == Reason::Refused && known.reason != Reason::Refused;
+        let stays = |known: &Parked| known.reason.is_readable() || known.message == parked.message;
+        if known.is_some_and(|known| stays(&known) && !says_more(&known)) {
             return Ok(None);
         }
         let body = serde_json::to_value(parked).map_err(|cause| StoreError::Broken(cause.to_string()))?;

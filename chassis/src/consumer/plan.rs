@@ -6,6 +6,7 @@ use std::sync::Arc;
 use contracts::{DecodeError, Envelope, StreamId};
 use msgqueue::Delivery;
 
+use super::Refusal;
 use super::parking::UnreadableMessage;
 use super::progress::{Kept, Position};
 use crate::recorded::Recorded;
@@ -22,6 +23,8 @@ pub(crate) enum Verdict {
     Impostor,
     /// A version before it is missing.
     Gap,
+    /// The next version, but the handler can do nothing with it.
+    Refused(String),
     Unreadable(UnreadableMessage),
 }
 
@@ -31,8 +34,13 @@ pub(crate) enum Incoming {
     Broken(UnreadableMessage),
 }
 
+/// What the handler has refused so far of a batch.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Refused(HashMap<(StreamId, u64), String>);
+
 /// The progress of the streams at hand, as it develops while a batch is sorted.
 pub(crate) struct Plan {
+    refused: Refused,
     kept: HashMap<StreamId, Kept>,
     advanced: HashMap<StreamId, Position>,
 }
@@ -46,9 +54,21 @@ impl Incoming {
     }
 }
 
+impl Refused {
+    /// False where none of it is new: then leaving it out does not help.
+    pub(crate) fn note(&mut self, refusals: Vec<Refusal>) -> bool {
+        let before = self.0.len();
+        let entries = refusals.into_iter();
+        self.0
+            .extend(entries.map(|refusal| ((refusal.stream, refusal.version), refusal.detail)));
+        self.0.len() > before
+    }
+}
+
 impl Plan {
-    pub(crate) fn new(kept: HashMap<StreamId, Kept>) -> Self {
+    pub(crate) fn new(kept: HashMap<StreamId, Kept>, refused: Refused) -> Self {
         Self {
+            refused,
             kept,
             advanced: HashMap::new(),
         }
@@ -73,6 +93,9 @@ impl Plan {
             version: envelope.version,
             envelope_id: envelope.id,
         };
+        if let Some(detail) = self.refused.0.get(&(stream.clone(), position.version)) {
+            return Verdict::Refused(detail.clone());
+        }
         let verdict = match Recorded::read(envelope) {
             Ok(recorded) => Verdict::Apply(Box::new(recorded)),
             Err(DecodeError::UnknownName(_)) => Verdict::Pass,

@@ -9,8 +9,8 @@ use persistence::Write;
 use tracing::{error, warn};
 
 use super::parking::{Parked, Reason, reason_of};
-use super::plan::{Incoming, Plan, Verdict};
-use super::{Consumer, StepError};
+use super::plan::{Incoming, Plan, Refused, Verdict};
+use super::{Consumer, HandlerError, StepError};
 use crate::recorded::Recorded;
 
 /// A batch as it is sorted.
@@ -23,9 +23,25 @@ struct Sorted {
 }
 
 impl Consumer {
+    /// A batch of which something is refused is sorted once more, without that. Until then nothing of it is written.
     pub(crate) async fn step(&self, batch: &[Delivery], parked: &mut HashSet<StreamId>) -> Result<(), StepError> {
+        let mut refused = Refused::default();
+        loop {
+            let outcome = self.try_step(batch, parked, &refused).await;
+            if !noted(&outcome, &mut refused) {
+                return outcome;
+            }
+        }
+    }
+
+    async fn try_step(
+        &self,
+        batch: &[Delivery],
+        parked: &mut HashSet<StreamId>,
+        refused: &Refused,
+    ) -> Result<(), StepError> {
         let incoming: Vec<Incoming> = batch.iter().map(Incoming::read).collect();
-        let mut sorted = self.sorted(streams_of(&incoming)).await?;
+        let mut sorted = self.sorted(streams_of(&incoming), refused).await?;
         for (delivery, incoming) in batch.iter().zip(incoming) {
             match incoming {
                 Incoming::Envelope(envelope) => self.sort(&mut sorted, envelope, delivery),
@@ -45,19 +61,23 @@ impl Consumer {
 
     /// Applies what is parked of a stream, as far as it now follows.
     pub(crate) async fn heal(&self, stream: &StreamId) -> Result<(), StepError> {
+        let mut refused = Refused::default();
         loop {
-            let mut sorted = self.sorted(vec![stream.clone()]).await?;
+            let mut sorted = self.sorted(vec![stream.clone()], &refused).await?;
             self.unpark(&mut sorted, stream).await?;
-            if sorted.settled.is_empty() {
+            if sorted.settled.is_empty() && sorted.park.is_empty() {
                 return Ok(());
             }
-            self.settle(sorted).await?;
+            let outcome = self.settle(sorted).await;
+            if !noted(&outcome, &mut refused) {
+                outcome?;
+            }
         }
     }
 
-    async fn sorted(&self, streams: Vec<StreamId>) -> Result<Sorted, StepError> {
+    async fn sorted(&self, streams: Vec<StreamId>, refused: &Refused) -> Result<Sorted, StepError> {
         Ok(Sorted {
-            plan: Plan::new(self.progress.load(&streams).await?),
+            plan: Plan::new(self.progress.load(&streams).await?, refused.clone()),
             apply: Vec::new(),
             park: Vec::new(),
             settled: Vec::new(),
@@ -78,6 +98,7 @@ impl Consumer {
                 let detail = format!("version {} has not come yet", sorted.plan.version(&stream) + 1);
                 self.park(sorted, delivery.message(), Reason::Gap, detail);
             }
+            Verdict::Refused(detail) => self.park(sorted, delivery.message(), Reason::Refused, detail),
             Verdict::Unreadable(error) => self.park(sorted, delivery.message(), reason_of(&error), error.to_string()),
         }
     }
@@ -85,15 +106,6 @@ impl Consumer {
     fn park(&self, sorted: &mut Sorted, message: Message, reason: Reason, detail: String) {
         let stream = message.stream().map(|stream| stream.to_string()).unwrap_or_default();
         let version = message.version().unwrap_or(0);
-        warn!(
-            group = self.group,
-            stream,
-            version,
-            reason = reason.as_str(),
-            detail,
-            "an envelope is parked"
-        );
-        self.metrics.parked(&self.group, reason.as_str());
         sorted.park.push(Parked {
             group: self.group.clone(),
             stream,
@@ -103,6 +115,18 @@ impl Consumer {
             parked_at: self.clock.now(),
             message,
         });
+    }
+
+    fn report(&self, parked: &Parked) {
+        warn!(
+            group = self.group,
+            stream = parked.stream,
+            version = parked.version,
+            reason = parked.reason.as_str(),
+            detail = parked.detail,
+            "an envelope is parked"
+        );
+        self.metrics.parked(&self.group, parked.reason.as_str());
     }
 
     /// Takes parked versions of a stream that follow what is applied, and forgets those that were applied meanwhile.
@@ -120,7 +144,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// False where the parked message still cannot be read.
+    /// False where the parked message still cannot be read, or is refused.
     fn take_parked(&self, sorted: &mut Sorted, parked: &Parked) -> bool {
         let Ok(envelope) = parked.message.to_envelope() else {
             return false;
@@ -128,6 +152,12 @@ impl Consumer {
         match sorted.plan.sort(Arc::new(envelope)) {
             Verdict::Apply(recorded) => sorted.apply.push(*recorded),
             Verdict::Unreadable(_) => return false,
+            Verdict::Refused(detail) => {
+                if parked.reason != Reason::Refused {
+                    self.park(sorted, parked.message.clone(), Reason::Refused, detail);
+                }
+                return false;
+            }
             Verdict::Pass | Verdict::Repeat | Verdict::Impostor | Verdict::Gap => {}
         }
         true
@@ -137,6 +167,7 @@ impl Consumer {
     async fn settle(&self, sorted: Sorted) -> Result<(), StepError> {
         let mut writes = self.handler.handle(&sorted.apply).await?;
         for parked in &sorted.park {
+            self.report(parked);
             writes.extend(self.parking.write(parked).await?);
         }
         for (stream, revision, position) in sorted.plan.advances() {
@@ -154,6 +185,14 @@ impl Consumer {
     fn removals(&self, sorted: &Sorted) -> Vec<Write> {
         let removal = |(stream, version): &(StreamId, u64)| self.parking.removal(&self.group, stream, *version);
         sorted.settled.iter().map(removal).collect()
+    }
+}
+
+/// Notes what was refused. False where it was not that, or nothing new.
+fn noted(outcome: &Result<(), StepError>, refused: &mut Refused) -> bool {
+    match outcome {
+        Err(StepError::Handler(HandlerError::Refused(refusals))) => refused.note(refusals.clone()),
+        _ => false,
     }
 }
 

@@ -218,6 +218,77 @@ async fn a_failing_handler_is_tried_again_until_it_works() {
 }
 
 #[tokio::test]
+async fn what_is_refused_is_parked_while_all_others_go_on_and_is_applied_when_it_is_not_refused_any_more() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    *witness.refuses.lock().unwrap() = vec![(A.to_owned(), 2), (B.to_owned(), 1)];
+    parts.emit(&bookings(A, 4)).await;
+    parts.emit(&bookings(B, 2)).await;
+    parts.emit(&bookings("inventory/c", 2)).await;
+    let consumer = parts.consume(&witness).await;
+    all_consumed(&parts, &witness, "inventory/mark").await;
+    assert_eq!((witness.versions(A), witness.versions(B)), (vec![1], vec![]));
+    assert_eq!(witness.versions("inventory/c"), [1, 2]);
+    let expected = [
+        (2, Reason::Refused),
+        (3, Reason::Gap),
+        (4, Reason::Gap),
+        (1, Reason::Refused),
+        (2, Reason::Gap),
+    ];
+    assert_eq!(reasons(&parts).await, expected);
+    assert_eq!(parts.parked().await[0].detail, "told to refuse");
+    assert_eq!(parts.counted(&parked_total("refused")), 2);
+
+    witness.refuses.lock().unwrap().clear();
+    applied(&witness, A, &[1, 2, 3, 4]).await;
+    applied(&witness, B, &[1, 2]).await;
+    eventually("nothing is parked", || async {
+        parts.parked().await.is_empty().then_some(())
+    })
+    .await;
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn what_waited_for_a_gap_and_is_refused_then_says_so_and_stays_parked() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    *witness.refuses.lock().unwrap() = vec![(A.to_owned(), 3)];
+    let envelopes = bookings(A, 4);
+    parts.emit(&envelopes[1..]).await;
+    let consumer = parts.consume(&witness).await;
+    all_consumed(&parts, &witness, B).await;
+    assert_eq!(
+        reasons(&parts).await,
+        [(2, Reason::Gap), (3, Reason::Gap), (4, Reason::Gap)]
+    );
+    parts.emit(&envelopes[..1]).await;
+    all_consumed(&parts, &witness, "inventory/c").await;
+    eventually("it says that it is refused", || async {
+        (reasons(&parts).await == [(3, Reason::Refused), (4, Reason::Gap)]).then_some(())
+    })
+    .await;
+    assert_eq!(witness.versions(A), [1, 2]);
+    // It is looked at again and again, and told once; delivered again it stays what it is.
+    consumer.stop().await;
+    let consumer = parts.consume(&witness).await;
+    all_consumed(&parts, &witness, "inventory/d").await;
+    assert_eq!(parts.counted(&parked_total("refused")), 1);
+    parts.emit(&envelopes).await;
+    all_consumed(&parts, &witness, "inventory/mark").await;
+    assert_eq!(reasons(&parts).await, [(3, Reason::Refused), (4, Reason::Gap)]);
+    assert_eq!(witness.versions(A), [1, 2]);
+    consumer.stop().await;
+}
+
+/// What is parked, by stream and version.
+async fn reasons(parts: &Parts) -> Vec<(u64, Reason)> {
+    let parked = parts.parked().await;
+    parked.iter().map(|parked| (parked.version, parked.reason)).collect()
+}
+
+#[tokio::test]
 async fn progress_tells_waiting_readers() {
     let parts = Parts::open().await;
     let witness = Arc::new(Witness::default());

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chassis::Recorded;
 use chassis::clock::SystemClock;
 use chassis::consumer::parking::{Parked, Parking};
-use chassis::consumer::{Consumer, Handler, HandlerError, Progress};
+use chassis::consumer::{Consumer, Handler, HandlerError, Progress, Refusal};
 use chassis::health::Health;
 use chassis::metrics::Metrics;
 use contracts::{Actor, CommitBounds, DomainEvent, Envelope, EventBooked, Hash, StreamId, Unsealed};
@@ -96,11 +96,12 @@ impl Running {
     }
 }
 
-/// A handler that notes what it was given, and fails as often as it is told to.
+/// A handler that notes what it was given, fails as often as it is told to, and refuses what it is told to.
 #[derive(Default)]
 pub(crate) struct Witness {
     applied: Mutex<Vec<(String, u64)>>,
     pub(crate) failures: Mutex<u32>,
+    pub(crate) refuses: Mutex<Vec<(String, u64)>>,
 }
 
 impl Witness {
@@ -111,6 +112,22 @@ impl Witness {
             .iter()
             .filter(|(of, _)| of == stream)
             .map(|(_, version)| *version)
+            .collect()
+    }
+
+    fn refused(&self, batch: &[Recorded]) -> Vec<Refusal> {
+        let refuses = self.refuses.lock().unwrap();
+        let refused = batch.iter().map(|recorded| &recorded.envelope).filter(|envelope| {
+            refuses
+                .iter()
+                .any(|(stream, version)| stream == envelope.stream.as_str() && *version == envelope.version)
+        });
+        refused
+            .map(|envelope| Refusal {
+                stream: envelope.stream.clone(),
+                version: envelope.version,
+                detail: "told to refuse".to_owned(),
+            })
             .collect()
     }
 }
@@ -124,6 +141,10 @@ impl Handler for Witness {
                 *failures -= 1;
                 return Err(HandlerError::NotYet("told to fail".to_owned()));
             }
+        }
+        let refused = self.refused(batch);
+        if !refused.is_empty() {
+            return Err(HandlerError::Refused(refused));
         }
         let mut applied = self.applied.lock().unwrap();
         applied.extend(

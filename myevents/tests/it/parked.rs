@@ -10,8 +10,7 @@ use tempfile::TempDir;
 use testkit::{Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
-use crate::support::event_with_seats;
-use crate::support::{Outcome, myevents};
+use crate::support::{Outcome, event_with_seats, myevents, opening_night};
 
 async fn start(folder: &TempDir) -> Platform {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
@@ -83,6 +82,40 @@ async fn emit_a_stray(folder: &Path, event_id: &str) {
         .await
         .unwrap();
     broker.emitter.emit(&[stray.into()]).await.unwrap();
+}
+
+/// What a newer build wrote into a stream: this one cannot decide on it any more.
+async fn append_from_the_future(folder: &Path, service: &str, stream: StreamId, name: &str) {
+    let stores = persistence::open(&format!("sqlite:{}", folder.join(service).display()))
+        .await
+        .unwrap();
+    let commits = stores.journal.read(&stream, 0, 9).await.unwrap();
+    let last = commits.last().unwrap().envelopes.last().unwrap();
+    let mut next = last.sealed.clone();
+    next.id = Uuid::now_v7();
+    next.name = EventName::parse(name);
+    next.schema_version = 99;
+    next.version += 1;
+    next.commit = CommitBounds {
+        first: next.version,
+        last: next.version,
+    };
+    let commit = Commit {
+        id: Uuid::now_v7(),
+        envelopes: vec![next.seal(&last.hash, None).into()],
+    };
+    stores.journal.append(last.hash, &commit).await.unwrap();
+}
+
+/// Waits until a service's policies have parked their reaction to a stream.
+async fn refused_reaction(folder: &TempDir, group: &str, stream: &str) {
+    let line = eventually("the reaction is parked", || async {
+        let shown = parked("list", folder).await.output;
+        let of_policies = |line: &&str| line.contains(group) && line.contains(&format!(" {stream} "));
+        shown.lines().find(of_policies).map(str::to_owned)
+    })
+    .await;
+    assert!(line.contains("refused") && line.contains("cannot be read"), "{line}");
 }
 
 async fn wait_until_shown(folder: &TempDir, stream: &str) {
@@ -165,6 +198,64 @@ async fn without_a_service_it_is_applied_at_the_next_start() {
         (parked("list", &folder).await.output.trim() == "Nothing is parked.").then_some(())
     })
     .await;
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_policy_cannot_carry_out_is_parked_and_keeps_nobody_else_from_following() {
+    let folder = tempfile::tempdir().unwrap();
+    let event_id = ended_platform(&folder).await;
+    let inventory = StreamId::new(StreamKind::Inventory, &event_id).unwrap();
+    append_from_the_future(folder.path(), "booking", inventory, "inventory.changed").await;
+    let platform = start(&folder).await;
+    let client = platform.client();
+    let change = json!({"capacity": 20});
+    client
+        .patch_with(&format!("/events/{event_id}"), &[], change)
+        .await
+        .expect(200);
+    refused_reaction(&folder, "booking.policies", &format!("event/{event_id}")).await;
+    let other = event_with_seats(&client, 3).await;
+    client
+        .post(&format!("/events/{other}/bookings"), json!({"seats": 3}))
+        .await
+        .expect(201);
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_follow_its_location_keeps_no_other_event_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = start(&folder).await;
+    let client = platform.client();
+    let halls = |capacity: u32| json!({"halls": [{"name": "Large", "capacity": capacity}]});
+    let mut location = halls(10);
+    location["name"] = json!("Opera House");
+    let location = client.post("/locations", location).await.expect(201)["id"].clone();
+    let mut event = json!({"name": "aida", "start_time": opening_night(), "duration": 60});
+    event["location_id"] = location.clone();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let created = client.post("/events", event.clone()).await.expect(201);
+        ids.push(created["id"].as_str().unwrap().to_owned());
+    }
+    platform.stop().await;
+    let broken = StreamId::new(StreamKind::Event, &ids[0]).unwrap();
+    append_from_the_future(folder.path(), "event", broken, "event.changed").await;
+
+    let platform = start(&folder).await;
+    let client = platform.client();
+    let location = location.as_str().unwrap();
+    let changed = client
+        .patch_with(&format!("/locations/{location}"), &[], halls(50))
+        .await;
+    changed.expect(200);
+    eventually("the other event follows", || async {
+        let event = client.get(&format!("/events/{}", ids[1])).await.expect(200);
+        (event["capacity"] == 50).then_some(())
+    })
+    .await;
+    refused_reaction(&folder, "event.policies", &format!("location/{location}")).await;
     platform.stop().await;
 }
 

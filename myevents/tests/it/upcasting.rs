@@ -4,6 +4,7 @@
 //! `booking.cancelled` says since version 2 who cancelled. Version 1 did not, and means the holder.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use chassis::consumer::parking::{Parked, Parking, Reason};
 use contracts::{Actor, CommitBounds, DomainEvent, Envelope, EventBooked, EventName, StreamId, StreamKind, Unsealed};
@@ -78,7 +79,7 @@ impl Event {
         assert_eq!(reply.expect(200)["status"], "cancelled");
     }
 
-    async fn journal(&self, folder: &TempDir) -> Vec<Envelope> {
+    async fn journal(&self, folder: &TempDir) -> Vec<Arc<Envelope>> {
         inventory_stream(&folder.path().join("booking"), &self.id).await
     }
 
@@ -90,10 +91,10 @@ impl Event {
             let last = envelopes.last().unwrap();
             let commit = Commit {
                 id: Uuid::now_v7(),
-                envelopes: vec![cancelled_in_version_1(&envelopes, &self.bookings[*booking])],
+                envelopes: vec![cancelled_in_version_1(&envelopes, &self.bookings[*booking]).into()],
             };
             let key = commit.key().unwrap();
-            journal.append(last.hash, commit).await.unwrap();
+            journal.append(last.hash, &commit).await.unwrap();
             // What is marked and was never published is a gap for all consumers.
             if i < published {
                 journal.mark_published(&[key]).await.unwrap();
@@ -128,12 +129,12 @@ impl Event {
                     ("event.booked", DomainEvent::EventBooked(booked).payload()),
                     ("booking.cancelled", cancelled),
                 ] {
-                    last = following(&last, name, 1, payload, Some(bounds));
+                    last = following(&last, name, 1, payload, Some(bounds)).into();
                     envelopes.push(last.clone());
                 }
             }
             let id = Uuid::now_v7();
-            stores.journal.append(previous, Commit { id, envelopes }).await.unwrap();
+            stores.journal.append(previous, &Commit { id, envelopes }).await.unwrap();
         }
         booking_id
     }
@@ -181,8 +182,8 @@ impl Event {
     }
 }
 
-fn cancelled_in_version_1(stream: &[Envelope], booking: &str) -> Envelope {
-    let booked = |envelope: &Envelope| match envelope.event().unwrap() {
+fn cancelled_in_version_1(stream: &[Arc<Envelope>], booking: &str) -> Envelope {
+    let booked = |envelope: &Arc<Envelope>| match envelope.event().unwrap() {
         DomainEvent::EventBooked(booked) if booked.booking_id == booking => Some(booked),
         _ => None,
     };
@@ -227,7 +228,7 @@ fn following(
 }
 
 /// Version in the stream, and of the format, of each cancellation.
-fn formats(envelopes: &[Envelope]) -> Vec<(u64, u32)> {
+fn formats(envelopes: &[Arc<Envelope>]) -> Vec<(u64, u32)> {
     let cancelled = envelopes
         .iter()
         .filter(|envelope| envelope.name.as_str() == "booking.cancelled");
@@ -237,7 +238,7 @@ fn formats(envelopes: &[Envelope]) -> Vec<(u64, u32)> {
 }
 
 /// Everything in the log, each message once.
-async fn logged(folder: &TempDir, stream: &StreamId) -> Vec<Envelope> {
+async fn logged(folder: &TempDir, stream: &StreamId) -> Vec<Arc<Envelope>> {
     let broker = broker_of(folder).await;
     let mut subscription = broker.listener.subscribe("upcasting.test").await.unwrap();
     let lag = || async { broker.listener.lag("upcasting.test").await.unwrap().unwrap() };
@@ -289,7 +290,7 @@ async fn a_journal_with_version_1_is_decided_on_and_goes_on_in_version_2() {
 async fn a_guest_who_shows_the_id_and_whoever_shows_none_cancel_as_holders() {
     let folder = tempfile::tempdir().unwrap();
     let event = Event::booked(&folder).await;
-    let guest = |envelope: &Envelope| envelope.payload["user_id"].as_str().map(str::to_owned);
+    let guest = |envelope: &Arc<Envelope>| envelope.payload["user_id"].as_str().map(str::to_owned);
     let guests: Vec<String> = event.journal(&folder).await.iter().filter_map(guest).collect();
     let platform = start(&folder).await;
     let client = platform.client();
@@ -414,7 +415,7 @@ async fn what_is_parked_in_version_1_is_read_as_version_2_when_its_gap_is_filled
     let parked = parked_by(&folder, "booking").await.pop().unwrap();
     assert_eq!(
         parked.message.to_envelope().unwrap(),
-        journal[5],
+        *journal[5],
         "parked as it was written"
     );
     assert_eq!(event.left_at(&client, 4).await, 1);
@@ -438,7 +439,7 @@ async fn what_a_newer_build_wrote_stays_parked_as_it_came() {
     broker_of(&folder)
         .await
         .emitter
-        .emit(std::slice::from_ref(&newer))
+        .emit(&[Arc::new(newer.clone())])
         .await
         .unwrap();
     let platform = start(&folder).await;
