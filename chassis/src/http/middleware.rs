@@ -1,5 +1,5 @@
-//! What happens to every request: an id in and out, its time and status in the metrics, and, while the server shuts
-//! down, the end of its connection.
+//! What happens to every request: an id in and out, its time and status in the metrics, HEAD as GET, and, while the
+//! server shuts down, the end of its connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ pub(crate) struct Draining(pub(crate) Arc<AtomicBool>);
 
 /// Everything that is logged on the way stands in the request's span.
 pub(crate) async fn observe(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
@@ -36,6 +36,7 @@ pub(crate) async fn observe(
     if !span.is_disabled() {
         span.record("route", request.match_pattern());
     }
+    ask_as_get(&mut request);
     let mut response = next.call(request).instrument(span).await?;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
@@ -48,6 +49,23 @@ pub(crate) async fn observe(
         metrics.answered(method, route, response.status(), started.elapsed());
     }
     Ok(response)
+}
+
+/// For servers without anything else around their routes.
+pub(crate) async fn head_as_get(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    ask_as_get(&mut request);
+    next.call(request).await
+}
+
+/// HEAD is answered by whoever answers GET. The body is left out where the reply is sent, because there it is known
+/// what the client asked for; its length is told.
+fn ask_as_get(request: &mut ServiceRequest) {
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
 }
 
 fn request_id(request: &ServiceRequest) -> String {

@@ -41,7 +41,7 @@ pub struct Problem {
     #[schema(additional_properties = true, value_type = Object)]
     members: Map<String, Value>,
     #[serde(skip)]
-    allow: Option<&'static str>,
+    allow: Option<String>,
 }
 
 impl Problem {
@@ -99,7 +99,9 @@ impl Problem {
         .detail(detail)
     }
 
-    pub fn method_not_allowed(allow: &'static str) -> Self {
+    /// `allow` are the methods that have routes.
+    pub fn method_not_allowed(allow: &str) -> Self {
+        let allow = allow.replace("GET", "GET, HEAD");
         let mut problem = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",
@@ -159,8 +161,8 @@ impl ResponseError for Problem {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
         }
-        if let Some(allow) = self.allow {
-            response.insert_header((header::ALLOW, allow));
+        if let Some(allow) = &self.allow {
+            response.insert_header((header::ALLOW, allow.as_str()));
         }
         response
             .content_type("application/problem+json")

@@ -8,7 +8,8 @@ use super::problem::Problem;
 /// The pattern of the path that was matched: `/events/{id}`.
 pub(crate) struct Pattern(pub(crate) &'static str);
 
-/// A path whose other methods are refused with 405 and `Allow`. Add the routes to what this returns.
+/// A path whose other methods are refused with 405 and `Allow`. Add the routes to what this returns. Where GET is
+/// allowed HEAD is too, without a route of its own.
 pub fn resource(path: &'static str, allow: &'static str) -> Resource {
     let resource = web::resource(path).app_data(Pattern(path));
     resource.default_service(web::to(move || async move {

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use utoipa::openapi::OpenApi;
 
 use super::body::MAX_BODY_BYTES;
-use super::middleware::{Draining, observe};
+use super::middleware::{Draining, head_as_get, observe};
 use super::{docs, health, routing};
 use crate::health::Health;
 use crate::metrics::{HttpMetrics, Metrics};
@@ -96,6 +96,7 @@ pub fn start_metrics(metrics: Metrics, listener: TcpListener) -> std::io::Result
             async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
         };
         App::new()
+            .wrap(from_fn(head_as_get))
             .service(routing::resource("/metrics", "GET").get(render))
             .service(routing::unknown_path())
     })

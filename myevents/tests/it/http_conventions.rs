@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, Version};
 use serde_json::{Value, json};
 use testkit::{Client, Platform, PlatformBuilder, Reply, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{event_with_seats, opera, platform};
 
@@ -503,7 +504,7 @@ async fn every_refusal_is_a_problem_with_a_type_of_its_own() {
         .send(Method::PUT, &format!("/events/{event}"), &[], Some(json!({})))
         .await;
     assert_problem(&refused, 405, "method-not-allowed");
-    assert_eq!(refused.header("allow"), Some("GET, PATCH"));
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, PATCH"));
     assert_problem(&raw("application/json", vec![b' '; 300 * 1024]).await, 413, "too-large");
     assert_problem(
         &raw("application/x-www-form-urlencoded", b"name=x".to_vec()).await,
@@ -893,7 +894,10 @@ async fn the_api_describes_every_route_that_it_serves() {
         let concrete = path.replace("{id}", UNKNOWN).replace("{name}", "x");
         let refused = client.send(Method::PUT, &concrete, &[], None).await;
         assert_problem(&refused, 405, "method-not-allowed");
-        assert_eq!(words(refused.header("allow").unwrap()), methods, "{path}");
+        let mut allowed = words(refused.header("allow").unwrap());
+        // It needs no description of its own.
+        assert_eq!(allowed.remove("head"), methods.contains("get"), "{path}");
+        assert_eq!(allowed, methods, "{path}");
     }
     let text = document.to_string();
     let mut references: Vec<&str> = text
@@ -907,6 +911,91 @@ async fn the_api_describes_every_route_that_it_serves() {
     for reference in references {
         assert!(document.pointer(reference).is_some(), "{reference} leads nowhere");
     }
+    platform.stop().await;
+}
+
+/// The reply to HEAD as it is on the wire, to the end of its connection.
+async fn raw_head(platform: &Platform, endpoint: &str, path: &str) -> String {
+    let host = platform.url(endpoint).strip_prefix("http://").unwrap();
+    let (host, prefix) = host.split_once('/').unwrap_or((host, ""));
+    let prefix = if prefix.is_empty() {
+        String::new()
+    } else {
+        format!("/{prefix}")
+    };
+    let mut connection = tokio::net::TcpStream::connect(host).await.unwrap();
+    let request = format!("HEAD {prefix}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    connection.read_to_string(&mut reply).await.unwrap();
+    reply
+}
+
+/// Status and headers but those that differ from one reply to the next.
+fn outline(reply: &Reply) -> (u16, BTreeMap<String, String>) {
+    let lasting = |name: &str| !["date", "x-request-id"].contains(&name);
+    let headers = reply.headers.iter().filter(|(name, _)| lasting(name.as_str()));
+    let texts = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    (reply.status, texts.collect())
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_without_the_body() {
+    let platform = platform().await;
+    let client = platform.client();
+    let event = event_with_seats(&client, 10).await;
+    let mut paths = vec![
+        "/docs".to_owned(),
+        "/openapi.json".to_owned(),
+        format!("/events/{event}/history?limit=1"),
+        format!("/events/{event}?nonsense=%ff"),
+        format!("/events/{UNKNOWN}"),
+        "/no/such/path".to_owned(),
+        "/events?limit=0".to_owned(),
+    ];
+    let described = served_routes()
+        .into_iter()
+        .filter(|(_, methods)| methods.contains("get"));
+    paths.extend(described.map(|(path, _)| {
+        // Of other kinds nothing is there; an id of just now would be waited for.
+        let id = if path.starts_with("/events") { &event } else { UNKNOWN };
+        path.replace("{id}", id).replace("{name}", "opera%20aida")
+    }));
+    for path in paths {
+        let get = client.get(&path).await;
+        let head = client.send(Method::HEAD, &path, &[], None).await;
+        assert_eq!(outline(&head), outline(&get), "{path}");
+        let raw = raw_head(&platform, "event API", &path).await;
+        assert!(raw.starts_with(&format!("HTTP/1.1 {}", get.status)), "{raw}");
+        assert!(raw.ends_with("\r\n\r\n"), "a body follows: {raw}");
+    }
+    let metrics = raw_head(&platform, "event metrics", "").await;
+    assert!(
+        metrics.starts_with("HTTP/1.1 200") && metrics.ends_with("\r\n\r\n"),
+        "{metrics}"
+    );
+    let tag = tag_of(&client.get(&format!("/events/{event}")).await);
+    let known = [("If-None-Match", tag.as_str())];
+    let unchanged = client
+        .send(Method::HEAD, &format!("/events/{event}"), &known, None)
+        .await;
+    assert_eq!(unchanged.status, 304);
+    let refused = client
+        .send(Method::HEAD, &format!("/events/{event}/cancel"), &[], None)
+        .await;
+    assert_eq!((refused.status, refused.header("allow")), (405, Some("POST")));
+    let by_https = platform
+        .client_of("event HTTPS")
+        .send(Method::HEAD, &format!("/events/{event}"), &[], None)
+        .await;
+    assert_eq!((by_https.status, by_https.text.as_str()), (200, ""));
+    let counted = r#"myevents_http_requests_total{method="HEAD",route="/events/{id}/history""#;
+    assert!(
+        scrape(&platform, "event")
+            .await
+            .iter()
+            .any(|line| line.starts_with(counted))
+    );
     platform.stop().await;
 }
 

@@ -134,7 +134,11 @@ impl Event {
                 }
             }
             let id = Uuid::now_v7();
-            stores.journal.append(previous, &Commit { id, envelopes }).await.unwrap();
+            stores
+                .journal
+                .append(previous, &Commit { id, envelopes })
+                .await
+                .unwrap();
         }
         booking_id
     }
