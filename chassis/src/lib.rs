@@ -13,6 +13,7 @@ pub mod health;
 pub mod http;
 mod lease;
 pub mod metrics;
+pub mod packed;
 pub mod policies;
 mod recorded;
 pub mod relay;

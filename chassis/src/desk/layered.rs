@@ -46,6 +46,13 @@ impl<K: Hash + Eq + Clone, V: Clone> LayeredMap<K, V> {
         self.fresh.insert(key, None);
     }
 
+    /// Every entry, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        let settled = self.settled.iter().filter(|(key, _)| !self.fresh.contains_key(*key));
+        let fresh = self.fresh.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        settled.chain(fresh)
+    }
+
     /// Merges the layers. Cheap where there is no other copy.
     pub fn settle(&mut self) {
         if self.fresh.is_empty() {
@@ -86,6 +93,8 @@ mod tests {
                         plain.insert(key, value);
                     }
                 }
+                let shown: HashMap<u8, u8> = layered.iter().map(|(key, value)| (*key, *value)).collect();
+                prop_assert_eq!(&shown, &plain);
                 for key in 0..12 {
                     prop_assert_eq!(layered.get(&key), plain.get(&key));
                     prop_assert_eq!(before.0.get(&key), before.1.get(&key));
