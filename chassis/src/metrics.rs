@@ -31,6 +31,7 @@ pub struct DeskMetrics {
     commits: IntCounter,
     events: IntCounter,
     conflicts: IntCounter,
+    snapshots: IntCounterVec,
 }
 
 #[derive(Clone)]
@@ -116,6 +117,12 @@ impl DeskMetrics {
                 "myevents_desk_conflicts_total",
                 "Appends that another writer preceded",
             )?,
+            snapshots: counters(
+                registry,
+                "myevents_snapshots_total",
+                "Snapshots of streams, by what became of them",
+                &["outcome"],
+            )?,
         })
     }
 
@@ -126,6 +133,10 @@ impl DeskMetrics {
 
     pub(crate) fn conflict(&self) {
         self.conflicts.inc();
+    }
+
+    pub(crate) fn snapshot(&self, outcome: &str) {
+        self.snapshots.with_label_values(&[outcome]).inc();
     }
 }
 

@@ -1,11 +1,12 @@
 //! Puts a service together: opens its parts, runs its background work, and ends it in order.
 //!
-//! To end is: no new requests, answer those under way, publish what was committed, stop consuming.
+//! To end is: no new requests, answer those under way, publish what was committed, stop consuming, keep snapshots.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use msgqueue::Broker;
@@ -23,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::consumer::parking::Parking;
 use crate::consumer::{Consumer, Handler, Progress};
-use crate::desk::{Aggregate, Desk};
+use crate::desk::{Aggregate, Desk, Snapshots};
 use crate::health::{Health, Part};
 use crate::http::server::{self, Api, Listeners, Server};
 use crate::metrics::Metrics;
@@ -31,6 +32,9 @@ use crate::policies::{Policies, Policy};
 use crate::relay::Relay;
 use crate::tls::{self, CertificateFiles, TlsError};
 use crate::views::{Generations, LiveViews, View, Views};
+
+/// How long the end waits for snapshots. Without them the next start has more to read, and that is all.
+const LAST_SNAPSHOTS: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -73,6 +77,7 @@ pub struct Service {
     appended: Arc<Notify>,
     /// Where all that runs that no request waits for.
     runtime: Handle,
+    snapshots: Snapshots,
     stop: CancellationToken,
     background: TaskTracker,
     relay: Option<JoinHandle<()>>,
@@ -95,11 +100,14 @@ impl Service {
         store_part.ok();
         let broker = open_broker(&background, &settings.broker).await?;
         broker_part.ok();
+        let metrics = Metrics::new()?;
+        let documents = Arc::clone(&stores.documents);
         Ok(Self {
+            snapshots: Snapshots::open(documents, metrics.desk.clone()).await?,
             stores,
             broker,
             clock,
-            metrics: Metrics::new()?,
+            metrics,
             health,
             appended: Arc::default(),
             runtime: background,
@@ -125,6 +133,7 @@ impl Service {
             Arc::clone(&self.appended),
             self.metrics.desk.clone(),
         )
+        .with_snapshots(self.snapshots.clone())
     }
 
     /// Begins to publish what the journal holds.
@@ -231,7 +240,7 @@ impl Service {
         join_all(self.servers.drain(..).map(Server::stop)).await;
     }
 
-    /// Ends the service: requests first, then the relay with what they led to, then the consumers.
+    /// Ends the service: requests first, then the relay with what they led to, then the consumers, then snapshots.
     pub async fn stop(mut self) {
         self.stop_serving().await;
         self.stop_relay.cancel();
@@ -242,6 +251,7 @@ impl Service {
         self.stop.cancel();
         self.background.close();
         self.background.wait().await;
+        self.snapshots.finish(LAST_SNAPSHOTS).await;
     }
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::aggregate::Aggregate;
 use super::batch::{self, Draft, Verdict};
 use super::live::{CatchUpError, Live};
+use super::snapshot::keeper::Keeper;
 use super::{DeskError, Job, Outcome, Shared};
 use crate::background::pressure;
 use crate::recorded::Recorded;
@@ -37,6 +38,7 @@ pub(crate) struct Clerk<A: Aggregate> {
     waiting: VecDeque<Job<A>>,
     /// `None` until it is read, and again whenever it may not be what the journal holds.
     live: Option<Live<A>>,
+    keeper: Keeper<A>,
     /// Jobs to decide together next; less than usual after a commit was too large.
     batch_jobs: usize,
     /// How long to linger before the next append, so that another replica gets its turn.
@@ -62,9 +64,11 @@ enum Appended {
 
 impl<A: Aggregate> Clerk<A> {
     pub(crate) fn new(shared: Arc<Shared<A>>, stream: StreamId, jobs: mpsc::Receiver<Job<A>>) -> Self {
+        let keeper = Keeper::new(shared.snapshots.clone(), Arc::clone(&shared.clock), stream.clone());
         Self {
             shared,
             stream,
+            keeper,
             jobs,
             waiting: VecDeque::new(),
             live: None,
@@ -83,6 +87,8 @@ impl<A: Aggregate> Clerk<A> {
             let batch = self.waiting.drain(..size).collect();
             self.process(batch).await;
         }
+        let live = self.live.take();
+        self.keeper.leave(live);
     }
 
     /// Waits for work. False when this clerk has left the desk.
@@ -91,7 +97,11 @@ impl<A: Aggregate> Clerk<A> {
         while self.waiting.is_empty() {
             let many = self.shared.live_clerks() > MANY_CLERKS;
             let patience = if many { IDLE_AMONG_MANY } else { IDLE };
-            match timeout(patience, self.jobs.recv()).await {
+            let job = tokio::select! {
+                job = timeout(patience, self.jobs.recv()) => job,
+                () = self.keeper.service_ends() => return false,
+            };
+            match job {
                 Ok(Some(job)) => self.waiting.push_back(job),
                 Ok(None) => return false,
                 Err(_) if self.shared.retire(&self.stream, &self.jobs) => return false,
@@ -144,9 +154,7 @@ impl<A: Aggregate> Clerk<A> {
     async fn draft(&mut self, batch: &[Job<A>]) -> Result<Draft<A>, Fault> {
         let journal = Arc::clone(&self.shared.journal);
         if self.live.is_none() {
-            let mut live = Live::new();
-            live.catch_up(&*journal, &self.stream).await?;
-            self.live = Some(live);
+            self.live = Some(self.keeper.load(&*journal).await?);
         }
         let live = self.live.get_or_insert_with(Live::new);
         let requests = batch.iter().map(|job| &job.request);
@@ -167,6 +175,7 @@ impl<A: Aggregate> Clerk<A> {
     fn keep(&mut self, mut after: Live<A>) {
         self.live = None;
         after.settle();
+        self.keeper.offer(&after);
         self.live = Some(after);
     }
 

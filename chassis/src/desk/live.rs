@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use contracts::{DecodeError, Envelope, Hash, StreamId};
+use jiff::Timestamp;
 use persistence::{Journal, StoreError};
 use thiserror::Error;
 
-use super::aggregate::Aggregate;
+use super::aggregate::{Aggregate, SnapshotCodec};
 use super::ledger::Ledger;
+use crate::packed::{TooLarge, put_section, take_section};
 use crate::recorded::Recorded;
 
 /// Commits read from the journal at a time.
@@ -43,14 +46,33 @@ impl<A: Aggregate> Live<A> {
     pub(crate) async fn catch_up(&mut self, journal: &dyn Journal, stream: &StreamId) -> Result<(), CatchUpError> {
         loop {
             let commits = journal.read(stream, self.version, READ_COMMITS).await?;
-            if commits.is_empty() {
-                return Ok(());
-            }
+            let last = commits.len() < READ_COMMITS;
             for envelope in commits.into_iter().flat_map(|commit| commit.envelopes) {
                 self.read_on(envelope)?;
             }
             self.settle();
+            if last {
+                return Ok(());
+            }
         }
+    }
+
+    /// State and ledger as they are kept at the time `now`; version and hash are not in the bytes.
+    pub(crate) fn pack(&self, codec: &SnapshotCodec<A>, now: Timestamp) -> Result<Vec<u8>, TooLarge> {
+        let mut bytes = Vec::new();
+        put_section(&mut bytes, |out| (codec.encode)(&self.state, out))?;
+        put_section(&mut bytes, |out| self.ledger.pack(now, out))?;
+        Ok(bytes)
+    }
+
+    /// The stream at the version at which it was packed; `None` where the bytes are something else.
+    pub(crate) fn unpack(codec: &SnapshotCodec<A>, version: u64, hash: Hash, mut bytes: Bytes) -> Option<Self> {
+        Some(Self {
+            version,
+            hash,
+            state: (codec.decode)(take_section(&mut bytes)?)?,
+            ledger: Ledger::unpack(take_section(&mut bytes)?)?,
+        })
     }
 
     fn read_on(&mut self, envelope: Arc<Envelope>) -> Result<(), CatchUpError> {

@@ -13,6 +13,7 @@ mod clerk;
 mod layered;
 mod ledger;
 mod live;
+mod snapshot;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,16 +24,18 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-pub use aggregate::Aggregate;
+pub use aggregate::{Aggregate, SnapshotCodec};
 pub use layered::LayeredMap;
 pub use ledger::KEY_LIFETIME;
+pub use snapshot::Snapshots;
 
 use crate::background::pressure;
 use crate::clock::Clock;
 use crate::metrics::DeskMetrics;
 use crate::recorded::Recorded;
 use clerk::Clerk;
-use live::{CatchUpError, Live};
+use live::CatchUpError;
+use snapshot::Loaded;
 
 /// Jobs that may wait for one aggregate; more are refused as [`DeskError::Busy`].
 const QUEUE_LENGTH: usize = 2_048;
@@ -109,6 +112,7 @@ pub(crate) struct Shared<A: Aggregate> {
     /// Rung after every append; the relay listens.
     pub(crate) appended: Arc<Notify>,
     pub(crate) metrics: DeskMetrics,
+    pub(crate) snapshots: Option<Snapshots>,
     /// Where clerks run: they must outlive the HTTP worker that first needed them.
     runtime: Handle,
     clerks: Mutex<HashMap<StreamId, mpsc::Sender<Job<A>>>>,
@@ -131,10 +135,22 @@ impl<A: Aggregate> Desk<A> {
                 clock,
                 appended,
                 metrics,
+                snapshots: None,
                 runtime: Handle::current(),
                 clerks: Mutex::default(),
             }),
         }
+    }
+
+    /// Keeps snapshots of long streams from now on, where the aggregate says how.
+    ///
+    /// For a desk at which nobody works yet.
+    #[must_use]
+    pub fn with_snapshots(mut self, snapshots: Snapshots) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.snapshots = Some(snapshots);
+        }
+        self
     }
 
     /// Decides the request and returns when what it led to is durable.
@@ -158,11 +174,10 @@ impl<A: Aggregate> Desk<A> {
 impl<A: Aggregate> Desk<A> {
     /// The stream's state and version as the journal has them now; version 0 where there is no such stream.
     ///
-    /// For commands that need to know something of another aggregate. Reads the whole stream.
+    /// For commands that need to know something of another aggregate. Reads the stream, from its snapshot on.
     pub async fn read(&self, stream: &StreamId) -> Result<(A, u64), DeskError<A::Rejection>> {
-        let mut live = Live::new();
-        match live.catch_up(&*self.shared.journal, stream).await {
-            Ok(()) => Ok((live.state, live.version)),
+        match snapshot::load(self.shared.snapshots.as_ref(), &*self.shared.journal, stream).await {
+            Ok(Loaded { live, .. }) => Ok((live.state, live.version)),
             Err(CatchUpError::Store(error)) => Err(DeskError::Store(Arc::new(error))),
             Err(error @ CatchUpError::Unreadable { .. }) => Err(DeskError::Unreadable(error.to_string())),
         }

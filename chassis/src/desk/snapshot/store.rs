@@ -1,0 +1,272 @@
+//! Snapshots in documents: chunks of bounded size, and a manifest for each stream that names those that count.
+//!
+//! Of several documents each is written by itself, so the order makes every crash harmless: the manifest notes which
+//! chunks are about to be written, they are written, the manifest names them as the snapshot that counts, and those of
+//! the one before are removed. Chunks that a crash leaves behind are in the manifest, and go with the next snapshot.
+//! Of two writers the manifest's revision lets one through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use contracts::{Hash, StreamId};
+use persistence::{Collection, Document, DocumentStore, Expect, PutError, StoreError, Write};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::Unusable;
+use super::manifest::{Chunks, Facts, LAYOUT, Manifest};
+use crate::metrics::DeskMetrics;
+use crate::packed::TooLarge;
+
+const COLLECTION: &str = "snapshots";
+
+/// Bytes in a chunk: few enough that writing one does not hold up the views that share its file.
+const CHUNK_BYTES: usize = 512 * 1024;
+/// A state above 512 MiB is not kept.
+const MAX_CHUNKS: usize = 1_024;
+/// Chunks read at a time.
+const READ_CHUNKS: usize = 8;
+/// Each write removes what is noted, so what is noted still after so many failed ones was removed before.
+const MOST_LEFTOVERS: usize = 8;
+
+/// A service's snapshots. Cheap to clone.
+#[derive(Clone)]
+pub struct Snapshots {
+    documents: Arc<dyn DocumentStore>,
+    metrics: DeskMetrics,
+    /// One is written at a time.
+    pub(super) turn: Arc<Semaphore>,
+    pub(super) writing: TaskTracker,
+    pub(super) stop: CancellationToken,
+}
+
+/// A state to keep.
+pub(super) struct Snapshot {
+    pub(super) facts: Facts,
+    pub(super) bytes: Bytes,
+}
+
+/// Why a snapshot is not written.
+#[derive(Debug, Error)]
+pub(super) enum WriteError {
+    /// Another replica writes.
+    #[error("another writer was first")]
+    Beaten,
+    #[error("the state is too large")]
+    TooLarge(#[from] TooLarge),
+    #[error("the process ends")]
+    Closed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Chunk {
+    base64: String,
+}
+
+impl Snapshots {
+    /// # Errors
+    /// What the store says.
+    pub async fn open(documents: Arc<dyn DocumentStore>, metrics: DeskMetrics) -> Result<Self, StoreError> {
+        let name = COLLECTION.to_owned();
+        documents.declare(&Collection { name, indexes: &[] }).await?;
+        Ok(Self {
+            documents,
+            metrics,
+            turn: Arc::new(Semaphore::new(1)),
+            writing: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Has everything written that waits for its turn, as far as it is done `within` that time.
+    pub async fn finish(&self, within: Duration) {
+        self.stop.cancel();
+        self.writing.close();
+        if timeout(within, self.writing.wait()).await.is_err() {
+            warn!("not all snapshots were written in time, the next start reads more");
+        }
+    }
+
+    pub(super) fn count(&self, outcome: &str) {
+        self.metrics.snapshot(outcome);
+    }
+
+    /// What is known of a stream's snapshot; `None` where there is none.
+    pub(super) async fn facts(&self, stream: &StreamId) -> Result<Option<Facts>, StoreError> {
+        Ok(self.manifest(stream).await?.0.current)
+    }
+
+    /// A snapshot's bytes, checked to be those that were written.
+    pub(super) async fn bytes(&self, facts: &Facts) -> Result<Bytes, Unusable> {
+        if facts.chunks.count > MAX_CHUNKS || facts.length > facts.chunks.count * CHUNK_BYTES {
+            return Err(Unusable::Damaged);
+        }
+        let ids: Vec<String> = facts.chunks.ids().collect();
+        let mut texts = Vec::with_capacity(ids.len());
+        for some in ids.chunks(READ_CHUNKS) {
+            let some: Vec<&str> = some.iter().map(String::as_str).collect();
+            for document in self.documents.get(COLLECTION, &some).await? {
+                texts.push(document.ok_or(Unusable::Damaged)?);
+            }
+        }
+        let (length, sha256) = (facts.length, facts.sha256.clone());
+        let joined = spawn_blocking(move || join(texts, length, &sha256)).await;
+        joined.map_err(|_| StoreError::Closed)?.ok_or(Unusable::Damaged)
+    }
+
+    /// Keeps a snapshot in place of the one before. Returns the version that is kept now: a newer one stays, unless it
+    /// is `unusable`.
+    pub(super) async fn write(&self, snapshot: Snapshot, unusable: Option<Uuid>) -> Result<u64, WriteError> {
+        let Snapshot { facts, bytes } = snapshot;
+        if facts.chunks.count > MAX_CHUNKS {
+            return Err(TooLarge.into());
+        }
+        let (manifest, revision) = self.manifest(&facts.stream).await?;
+        let newer = |kept: &&Facts| kept.supersedes(&facts) && unusable != Some(kept.id());
+        if let Some(kept) = manifest.current.as_ref().filter(newer) {
+            return Ok(kept.version);
+        }
+        let announced = self.announce(&manifest, revision, &facts).await?;
+        self.put_chunks(facts.chunks, &bytes).await?;
+        let version = facts.version;
+        self.install(manifest.current, announced, facts).await?;
+        Ok(version)
+    }
+
+    /// Notes which chunks will be there, and removes those that are good for nothing.
+    async fn announce(&self, before: &Manifest, revision: u64, facts: &Facts) -> Result<u64, WriteError> {
+        let beyond = before.leftovers.len().saturating_sub(MOST_LEFTOVERS);
+        let leftovers = before.leftovers.iter().skip(beyond).copied();
+        let next = Manifest {
+            current: before.current.clone(),
+            leftovers: leftovers.chain([facts.chunks]).collect(),
+        };
+        let revision = self.put_manifest(&facts.stream, revision, &next).await?;
+        for leftover in &before.leftovers {
+            self.remove(*leftover).await?;
+        }
+        Ok(revision)
+    }
+
+    async fn put_chunks(&self, chunks: Chunks, bytes: &Bytes) -> Result<(), WriteError> {
+        for (number, id) in chunks.ids().enumerate() {
+            let from = number * CHUNK_BYTES;
+            let part = bytes.slice(from..bytes.len().min(from + CHUNK_BYTES));
+            let chunk = spawn_blocking(move || STANDARD.encode(part)).await;
+            let base64 = chunk.map_err(|_| StoreError::Closed)?;
+            self.put(id, Expect::Anything, Some(&Chunk { base64 })).await?;
+        }
+        Ok(())
+    }
+
+    /// From here on the new snapshot counts.
+    async fn install(&self, before: Option<Facts>, revision: u64, facts: Facts) -> Result<(), WriteError> {
+        let (stream, new) = (facts.stream.clone(), facts.chunks);
+        let superseded = before.map(|before| before.chunks);
+        let next = Manifest {
+            current: Some(facts),
+            leftovers: superseded.into_iter().collect(),
+        };
+        match self.put_manifest(&stream, revision, &next).await {
+            Err(WriteError::Beaten) => {
+                self.remove(new).await?;
+                Err(WriteError::Beaten)
+            }
+            Err(error) => Err(error),
+            // What cannot be removed now is in the manifest.
+            Ok(_) => match superseded {
+                Some(chunks) => self.remove(chunks).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// A stream's manifest and its revision; an empty one and 0 where there is none or it cannot be read.
+    async fn manifest(&self, stream: &StreamId) -> Result<(Manifest, u64), StoreError> {
+        let found = self.documents.get(COLLECTION, &[stream.as_str()]).await?;
+        let Some(document) = found.into_iter().next().flatten() else {
+            return Ok((Manifest::default(), 0));
+        };
+        let revision = document.revision;
+        // A newer build's manifest, or a damaged one: it is replaced.
+        Ok((document.read().unwrap_or_default(), revision))
+    }
+
+    /// Returns the new revision.
+    async fn put_manifest(&self, stream: &StreamId, revision: u64, manifest: &Manifest) -> Result<u64, WriteError> {
+        let expect = match revision {
+            0 => Expect::Absent,
+            revision => Expect::Revision(revision),
+        };
+        self.put(stream.to_string(), expect, Some(manifest)).await?;
+        Ok(revision + 1)
+    }
+
+    async fn put(&self, id: String, expect: Expect, body: Option<&impl Serialize>) -> Result<(), WriteError> {
+        let body = body.map(serde_json::to_value).transpose();
+        let write = Write {
+            collection: COLLECTION.to_owned(),
+            id,
+            expect,
+            body: body.map_err(|cause| StoreError::Broken(cause.to_string()))?,
+        };
+        match self.documents.put(vec![write]).await {
+            Ok(()) => Ok(()),
+            Err(PutError::Conflict { .. }) => Err(WriteError::Beaten),
+            Err(PutError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    async fn remove(&self, chunks: Chunks) -> Result<(), WriteError> {
+        for id in chunks.ids().take(MAX_CHUNKS) {
+            self.put(id, Expect::Anything, None::<&Chunk>).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Snapshot {
+    pub(super) fn new(stream: StreamId, format: u32, (version, hash): (u64, Hash), bytes: Vec<u8>) -> Self {
+        let facts = Facts {
+            stream,
+            format,
+            layout: LAYOUT,
+            version,
+            hash,
+            length: bytes.len(),
+            sha256: hex::encode(Sha256::digest(&bytes)),
+            chunks: Chunks {
+                snapshot: Uuid::now_v7(),
+                count: bytes.len().div_ceil(CHUNK_BYTES),
+            },
+        };
+        Self {
+            facts,
+            bytes: Bytes::from(bytes),
+        }
+    }
+}
+
+/// `None` where the chunks are not what was written.
+fn join(chunks: Vec<Document>, length: usize, sha256: &str) -> Option<Bytes> {
+    let mut bytes = Vec::with_capacity(length);
+    for chunk in chunks {
+        let base64 = chunk.read::<Chunk>().ok()?.base64;
+        STANDARD.decode_vec(base64, &mut bytes).ok()?;
+    }
+    let same = bytes.len() == length && hex::encode(Sha256::digest(&bytes)) == sha256;
+    same.then(|| Bytes::from(bytes))
+}
