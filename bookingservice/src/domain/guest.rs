@@ -5,12 +5,23 @@ const PREFIX: &str = "guest-";
 pub(crate) const MASKED: &str = "guest";
 
 pub(crate) fn new_id() -> String {
-    format!("{PREFIX}{:032x}", rand::random::<u128>())
+    id_of(rand::random())
 }
 
 pub(crate) fn is_guest(id: &str) -> bool {
     let secret = id.strip_prefix(PREFIX);
     secret.is_some_and(|secret| secret.len() == 32 && secret.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// The 128 bits of a guest's id that is written as [`new_id`] writes it.
+pub(crate) fn secret_of(id: &str) -> Option<u128> {
+    let secret = u128::from_str_radix(id.strip_prefix(PREFIX)?, 16).ok()?;
+    let lower = !id.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_guest(id) && lower).then_some(secret)
+}
+
+pub(crate) fn id_of(secret: u128) -> String {
+    format!("{PREFIX}{secret:032x}")
 }
 
 /// A user's id as the public may know it.
@@ -30,5 +41,7 @@ mod tests {
         assert_eq!(masked(&id), "guest");
         assert_eq!(masked("u-1"), "u-1");
         assert!(!is_guest("guest-1"));
+        assert_eq!(id_of(secret_of(&id).unwrap()), id);
+        assert_eq!(secret_of(&id.to_uppercase().replace("GUEST", "guest")), None);
     }
 }

@@ -1,9 +1,15 @@
+mod bookings;
+mod compact_id;
+mod snapshot;
+
 use chassis::Recorded;
-use chassis::desk::{Aggregate, LayeredMap};
+use chassis::desk::{Aggregate, SnapshotCodec};
 use contracts::{
     BookingCancelled, CancelledBy, CloseReason, DomainEvent, EventBooked, InventoryClosed, InventoryTerms,
 };
 use jiff::Timestamp;
+
+use bookings::Bookings;
 
 /// The stream `inventory/<event id>`: what is needed to prove that no seat is sold twice, and nothing else.
 ///
@@ -15,15 +21,7 @@ pub(crate) struct Inventory {
     /// Version of the event that terms or closing came from last.
     source_version: u64,
     sold: u32,
-    bookings: LayeredMap<String, Booking>,
-    seats_of_users: LayeredMap<String, u32>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Booking {
-    user_id: String,
-    seats: u32,
-    cancelled: bool,
+    bookings: Bookings,
 }
 
 #[derive(Debug, Clone)]
@@ -86,6 +84,8 @@ impl Aggregate for Inventory {
     type Command = InventoryCommand;
     type Rejection = InventoryRejection;
 
+    const SNAPSHOTS: Option<SnapshotCodec<Self>> = Some(snapshot::CODEC);
+
     fn decide(&self, command: &InventoryCommand, now: Timestamp) -> Result<Vec<DomainEvent>, InventoryRejection> {
         match command {
             InventoryCommand::SetTerms(terms) => Ok(self.set_terms(terms)),
@@ -109,6 +109,7 @@ impl Aggregate for Inventory {
         match &recorded.event {
             DomainEvent::InventoryOpened(terms) | DomainEvent::InventoryChanged(terms) => {
                 self.source_version = terms.source_version;
+                self.bookings.count_users(terms.max_seats_per_user.is_some());
                 self.terms = Some(terms.clone());
             }
             DomainEvent::InventoryClosed(closed) => {
@@ -123,7 +124,6 @@ impl Aggregate for Inventory {
 
     fn settle(&mut self) {
         self.bookings.settle();
-        self.seats_of_users.settle();
     }
 }
 
@@ -196,12 +196,11 @@ impl Inventory {
         if let Some(most) = terms.max_seats_per_booking.filter(|most| seats > *most) {
             return Err(InventoryRejection::OverBookingLimit { most, left });
         }
-        let booked = self.seats_of_users.get(user_id).copied().unwrap_or(0);
-        if let Some(most) = terms
-            .max_seats_per_user
-            .filter(|most| booked.saturating_add(seats) > *most)
-        {
-            return Err(InventoryRejection::OverUserLimit { most, booked, left });
+        if let Some(most) = terms.max_seats_per_user {
+            let booked = self.bookings.seats_of(user_id);
+            if booked.saturating_add(seats) > most {
+                return Err(InventoryRejection::OverUserLimit { most, booked, left });
+            }
         }
         if seats > left {
             return Err(InventoryRejection::NotEnoughSeats { left });
@@ -229,7 +228,7 @@ impl Inventory {
         Ok(vec![DomainEvent::BookingCancelled(BookingCancelled {
             booking_id: booking_id.to_owned(),
             event_id: terms.event_id.clone(),
-            user_id: booking.user_id.clone(),
+            user_id: booking.user.to_text(),
             seats: booking.seats,
             cancelled_by,
         })])
@@ -237,30 +236,13 @@ impl Inventory {
 
     fn take_seats(&mut self, booked: &EventBooked) {
         self.sold = self.sold.saturating_add(booked.seats);
-        let of_user = self.seats_of_users.get(&booked.user_id).copied().unwrap_or(0);
-        self.seats_of_users
-            .insert(booked.user_id.clone(), of_user.saturating_add(booked.seats));
-        let booking = Booking {
-            user_id: booked.user_id.clone(),
-            seats: booked.seats,
-            cancelled: false,
-        };
-        self.bookings.insert(booked.booking_id.clone(), booking);
+        self.bookings.add(&booked.booking_id, &booked.user_id, booked.seats);
     }
 
     fn return_seats(&mut self, cancelled: &BookingCancelled) {
         self.sold = self.sold.saturating_sub(cancelled.seats);
-        let of_user = self.seats_of_users.get(&cancelled.user_id).copied().unwrap_or(0);
-        match of_user.saturating_sub(cancelled.seats) {
-            0 => self.seats_of_users.remove(cancelled.user_id.clone()),
-            rest => self.seats_of_users.insert(cancelled.user_id.clone(), rest),
-        }
-        let booking = Booking {
-            user_id: cancelled.user_id.clone(),
-            seats: cancelled.seats,
-            cancelled: true,
-        };
-        self.bookings.insert(cancelled.booking_id.clone(), booking);
+        self.bookings
+            .cancel(&cancelled.booking_id, &cancelled.user_id, cancelled.seats);
     }
 }
 
