@@ -32,7 +32,9 @@ pub async fn open(url: &str) -> Result<Stores, OpenError> {
 /// priority than those that wait for the journal.
 pub async fn open_beside(url: &str, background: &Handle) -> Result<Stores, OpenError> {
     match url.split_once(':') {
-        Some(("sqlite", folder)) if !folder.is_empty() => Ok(sqlite::open(&PathBuf::from(folder), background).await?),
+        Some(("sqlite", folder)) if !folder.is_empty() => {
+            Ok(sqlite::open_beside(&PathBuf::from(folder), background).await?)
+        }
         _ => Err(OpenError::UnknownScheme(url.to_owned())),
     }
 }

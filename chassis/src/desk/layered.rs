@@ -49,7 +49,10 @@ impl<K: Hash + Eq + Clone, V: Clone> LayeredMap<K, V> {
     /// Every entry, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let settled = self.settled.iter().filter(|(key, _)| !self.fresh.contains_key(*key));
-        let fresh = self.fresh.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        let fresh = self
+            .fresh
+            .iter()
+            .filter_map(|(key, value)| Some((key, value.as_ref()?)));
         settled.chain(fresh)
     }
 

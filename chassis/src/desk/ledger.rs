@@ -98,7 +98,10 @@ impl Ledger {
     fn forget_older_than(&mut self, now: Timestamp) {
         let by_age = Arc::make_mut(&mut self.by_age);
         by_age.extend(self.fresh.drain(..));
-        while by_age.front().is_some_and(|(time, _)| now.duration_since(*time) >= KEY_LIFETIME) {
+        while by_age
+            .front()
+            .is_some_and(|(time, _)| now.duration_since(*time) >= KEY_LIFETIME)
+        {
             let Some((time, key)) = by_age.pop_front() else { return };
             let renewed = self.entries.get(&key).is_some_and(|entry| entry.time != time);
             if !renewed {

@@ -11,9 +11,9 @@ mod bytes;
 
 use std::hash::Hash;
 
-use ::bytes::Bytes;
 pub use self::bytes::{Reader, TooLarge, put_number, put_section, put_text, take_section};
 use crate::desk::LayeredMap;
+use ::bytes::Bytes;
 use block::{Block, BlockWriter};
 
 /// What entries are found by.

@@ -10,5 +10,6 @@ mod consumer;
 mod desk;
 mod feed;
 mod relay;
+mod snapshots;
 mod support;
 mod tls;

@@ -32,7 +32,12 @@ use database::Database;
 /// # Errors
 /// [`StoreError::Unavailable`] where the folder or its files cannot be opened or locked, [`StoreError::Broken`] where
 /// a file is damaged or was written by a newer version.
-pub async fn open(folder: &Path, background: &Handle) -> Result<Stores, StoreError> {
+pub async fn open(folder: &Path) -> Result<Stores, StoreError> {
+    open_beside(folder, &Handle::current()).await
+}
+
+/// Like [`open`]; what serves views only is done by threads of the runtime `background`.
+pub async fn open_beside(folder: &Path, background: &Handle) -> Result<Stores, StoreError> {
     let (journal, views) = (folder.join("journal.sqlite"), folder.join("views.sqlite"));
     make_folder(folder).map_err(|e| StoreError::Unavailable(Box::new(e)))?;
     // The writing thread of each file is as urgent as the thread that starts it.

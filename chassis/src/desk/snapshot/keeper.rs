@@ -290,7 +290,7 @@ mod tests {
         async fn open() -> Self {
             let folder = tempfile::tempdir().unwrap();
             Self {
-                stores: persistence::sqlite::open(folder.path(), &tokio::runtime::Handle::current()).await.unwrap(),
+                stores: persistence::sqlite::open(folder.path()).await.unwrap(),
                 metrics: Metrics::new().unwrap(),
                 _folder: folder,
             }

@@ -270,3 +270,54 @@ fn join(chunks: Vec<Document>, length: usize, sha256: &str) -> Option<Bytes> {
     let same = bytes.len() == length && hex::encode(Sha256::digest(&bytes)) == sha256;
     same.then(|| Bytes::from(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn snapshot(format: u32, version: u64) -> Snapshot {
+        let stream = StreamId::parse("counter/1").unwrap();
+        Snapshot::new(stream, format, (version, Hash::GENESIS), vec![7; CHUNK_BYTES + 1])
+    }
+
+    #[tokio::test]
+    async fn of_two_writers_the_one_that_began_first_gives_way_and_spoils_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = persistence::sqlite::open(folder.path()).await.unwrap();
+        let metrics = Metrics::new().unwrap().desk;
+        let snapshots = Snapshots::open(stores.documents, metrics).await.unwrap();
+        let (early, late) = (snapshot(1, 1), snapshot(1, 2));
+        let announced = snapshots.announce(&Manifest::default(), 0, &early.facts).await.unwrap();
+        snapshots.put_chunks(early.facts.chunks, &early.bytes).await.unwrap();
+        let (late_facts, early_chunks) = (late.facts.clone(), early.facts.chunks);
+        assert_eq!(snapshots.write(late, None).await.unwrap(), 2);
+        let beaten = snapshots.install(None, announced, early.facts).await;
+        assert!(matches!(beaten, Err(WriteError::Beaten)), "{beaten:?}");
+        let kept = snapshots.facts(&late_facts.stream).await.unwrap().unwrap();
+        assert_eq!(kept, late_facts);
+        assert_eq!(snapshots.bytes(&kept).await.unwrap().len(), CHUNK_BYTES + 1);
+        let ids: Vec<String> = early_chunks.ids().collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let left = snapshots.documents.get(COLLECTION, &ids).await.unwrap();
+        assert!(left.iter().all(Option::is_none));
+    }
+
+    #[tokio::test]
+    async fn a_newer_snapshot_stays_unless_it_cannot_be_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = persistence::sqlite::open(folder.path()).await.unwrap();
+        let metrics = Metrics::new().unwrap().desk;
+        let snapshots = Snapshots::open(stores.documents, metrics).await.unwrap();
+        let newer = snapshot(1, 9);
+        let id = newer.facts.id();
+        snapshots.write(newer, None).await.unwrap();
+        assert_eq!(snapshots.write(snapshot(1, 5), None).await.unwrap(), 9);
+        assert_eq!(snapshots.write(snapshot(1, 5), Some(id)).await.unwrap(), 5);
+        assert_eq!(
+            snapshots.write(snapshot(2, 4), None).await.unwrap(),
+            4,
+            "another format"
+        );
+    }
+}
