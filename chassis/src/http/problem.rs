@@ -41,7 +41,7 @@ pub struct Problem {
     #[schema(additional_properties = true, value_type = Object)]
     members: Map<String, Value>,
     #[serde(skip)]
-    allow: Option<String>,
+    allow: Option<Box<str>>,
 }
 
 impl Problem {
@@ -108,7 +108,7 @@ impl Problem {
             "The method is not allowed here",
         );
         problem.detail = Some(format!("Allowed: {allow}."));
-        problem.allow = Some(allow);
+        problem.allow = Some(allow.into());
         problem
     }
 
@@ -162,7 +162,7 @@ impl ResponseError for Problem {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
         }
         if let Some(allow) = &self.allow {
-            response.insert_header((header::ALLOW, allow.as_str()));
+            response.insert_header((header::ALLOW, &**allow));
         }
         response
             .content_type("application/problem+json")
