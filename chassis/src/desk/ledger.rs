@@ -216,6 +216,7 @@ mod tests {
             hash: Hash::GENESIS,
             trace: None,
         });
+        ledger.settle();
     }
 
     fn through_a_snapshot(ledger: &Ledger, hour: i64) -> (Ledger, usize) {
