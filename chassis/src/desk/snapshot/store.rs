@@ -14,6 +14,7 @@ use bytes::Bytes;
 use contracts::{Hash, StreamId};
 use persistence::{Collection, Document, DocumentStore, Expect, PutError, StoreError, Write};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -155,9 +156,7 @@ impl Snapshots {
             leftovers: leftovers.chain([facts.chunks]).collect(),
         };
         let revision = self.put_manifest(&facts.stream, revision, &next).await?;
-        for leftover in &before.leftovers {
-            self.remove(*leftover).await?;
-        }
+        self.remove(&before.leftovers).await?;
         Ok(revision)
     }
 
@@ -167,7 +166,7 @@ impl Snapshots {
             let part = bytes.slice(from..bytes.len().min(from + CHUNK_BYTES));
             let chunk = spawn_blocking(move || STANDARD.encode(part)).await;
             let base64 = chunk.map_err(|_| StoreError::Closed)?;
-            self.put(id, Expect::Anything, Some(&Chunk { base64 })).await?;
+            self.put(id, Expect::Anything, &Chunk { base64 }).await?;
         }
         Ok(())
     }
@@ -182,15 +181,12 @@ impl Snapshots {
         };
         match self.put_manifest(&stream, revision, &next).await {
             Err(WriteError::Beaten) => {
-                self.remove(new).await?;
+                self.remove(&[new]).await?;
                 Err(WriteError::Beaten)
             }
             Err(error) => Err(error),
             // What cannot be removed now is in the manifest.
-            Ok(_) => match superseded {
-                Some(chunks) => self.remove(chunks).await,
-                None => Ok(()),
-            },
+            Ok(_) => self.remove(superseded.as_slice()).await,
         }
     }
 
@@ -211,30 +207,36 @@ impl Snapshots {
             0 => Expect::Absent,
             revision => Expect::Revision(revision),
         };
-        self.put(stream.to_string(), expect, Some(manifest)).await?;
+        self.put(stream.to_string(), expect, manifest).await?;
         Ok(revision + 1)
     }
 
-    async fn put(&self, id: String, expect: Expect, body: Option<&impl Serialize>) -> Result<(), WriteError> {
-        let body = body.map(serde_json::to_value).transpose();
-        let write = Write {
-            collection: COLLECTION.to_owned(),
-            id,
-            expect,
-            body: body.map_err(|cause| StoreError::Broken(cause.to_string()))?,
-        };
-        match self.documents.put(vec![write]).await {
+    async fn remove(&self, chunks: &[Chunks]) -> Result<(), WriteError> {
+        let ids = chunks.iter().flat_map(|chunks| chunks.ids().take(MAX_CHUNKS));
+        self.put_all(ids.map(|id| write(id, Expect::Anything, None)).collect())
+            .await
+    }
+
+    async fn put(&self, id: String, expect: Expect, body: &impl Serialize) -> Result<(), WriteError> {
+        let body = serde_json::to_value(body).map_err(|cause| StoreError::Broken(cause.to_string()))?;
+        self.put_all(vec![write(id, expect, Some(body))]).await
+    }
+
+    async fn put_all(&self, writes: Vec<Write>) -> Result<(), WriteError> {
+        match self.documents.put(writes).await {
             Ok(()) => Ok(()),
             Err(PutError::Conflict { .. }) => Err(WriteError::Beaten),
             Err(PutError::Store(error)) => Err(error.into()),
         }
     }
+}
 
-    async fn remove(&self, chunks: Chunks) -> Result<(), WriteError> {
-        for id in chunks.ids().take(MAX_CHUNKS) {
-            self.put(id, Expect::Anything, None::<&Chunk>).await?;
-        }
-        Ok(())
+fn write(id: String, expect: Expect, body: Option<Value>) -> Write {
+    Write {
+        collection: COLLECTION.to_owned(),
+        id,
+        expect,
+        body,
     }
 }
 
