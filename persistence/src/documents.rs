@@ -118,6 +118,10 @@ pub trait DocumentStore: Send + Sync {
     /// was there all along, whatever is inserted meanwhile.
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError>;
 
+    /// The documents behind the id `after`, at most `limit` of them, in the order of their ids' bytes: the way through a
+    /// whole collection. Loses and repeats no document that was there all along, whatever is written meanwhile.
+    async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError>;
+
     /// Forgets the collection with all its documents. Fine where there is none.
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError>;
 }

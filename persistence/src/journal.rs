@@ -26,6 +26,14 @@ pub struct CommitKey {
     pub first_version: u64,
 }
 
+/// What a walk found at one key of the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Walked {
+    pub key: CommitKey,
+    /// Or why it cannot be read any more.
+    pub commit: Result<Commit, String>,
+}
+
 #[derive(Debug, Error)]
 pub enum InvalidCommit {
     #[error("a commit holds at least one envelope")]
@@ -67,6 +75,11 @@ pub trait Journal: Send + Sync {
     /// The commits of `stream` that hold versions above `after`, in order, at most `limit` of them. The first may
     /// begin at or below `after`. Empty where there are none. Never shows a part of a commit.
     async fn read(&self, stream: &StreamId, after: u64, limit: usize) -> Result<Vec<Commit>, StoreError>;
+
+    /// All commits of all streams behind the key `after`, at most `limit` of them, ordered by the stream's bytes and then
+    /// by first version: the way through the whole journal. What is appended meanwhile is met where the walk has not
+    /// been yet. A commit that is damaged comes as the reason why it cannot be read, and hides none behind it.
+    async fn walk(&self, after: Option<&CommitKey>, limit: usize) -> Result<Vec<Walked>, StoreError>;
 
     /// Commits not yet marked as published, at most `limit` (at least 1).
     ///

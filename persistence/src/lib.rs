@@ -22,7 +22,7 @@ pub mod conformance;
 
 pub use documents::{Bound, Collection, Cursor, Document, DocumentStore, Expect, Index, Page, PutError, Query, Write};
 pub use error::StoreError;
-pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES};
+pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES, Walked};
 pub use lease::{Lease, LeaseRecord};
 pub use open::{OpenError, Stores, open, open_beside};
 pub use search::{Search, tokens};

@@ -355,6 +355,10 @@ impl DocumentStore for Dying {
         self.documents.find(collection, query).await
     }
 
+    async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
+        self.documents.scan(collection, after, limit).await
+    }
+
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError> {
         self.documents.drop_collection(collection).await
     }

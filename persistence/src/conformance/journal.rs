@@ -63,6 +63,12 @@ pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
         .check("appends to many streams do not hurt each other", many_at_once(h))
         .await;
     suite
+        .check("a walk meets every commit once, in the order of keys", walked(h))
+        .await;
+    suite
+        .check("a walk may be made while others append", walked_while_appending(h))
+        .await;
+    suite
         .check("everything is there after opening again", reopened(h))
         .await;
 }
@@ -397,4 +403,85 @@ async fn reopened(h: &dyn Harness) {
     assert_eq!(history(&*journal, "event/1").await, std::slice::from_ref(&first));
     assert_eq!(journal.unpublished(5).await.unwrap(), [first]);
     writer.append(&*journal, 1).await;
+}
+
+/// The whole journal, in pages of `limit`.
+async fn walk(journal: &dyn Journal, limit: usize) -> Vec<Commit> {
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let page = journal.walk(after.as_ref(), limit).await.unwrap();
+        assert!(page.len() <= limit);
+        let Some(last) = page.last() else { return all };
+        after = Some(last.key.clone());
+        for walked in page {
+            let commit = walked.commit.unwrap();
+            assert_eq!(commit.key().unwrap(), walked.key);
+            all.push(commit);
+        }
+    }
+}
+
+async fn walked(h: &dyn Harness) {
+    let journal = h.open().await.journal;
+    assert_eq!(walk(&*journal, 10).await, []);
+    let mut written = Vec::new();
+    for stream in [
+        "event/2",
+        "event/10",
+        "user/1",
+        "event/1",
+        "event/1-a",
+        "Event/1",
+        "event/1/a",
+    ] {
+        let mut writer = Writer::new(stream);
+        for count in [1, 2, 1, 1, 1, 1, 1, 1, 1, 3, 1] {
+            written.push(writer.append(&*journal, count).await);
+        }
+    }
+    journal
+        .mark_published(&[written[0].key().unwrap(), written[30].key().unwrap()])
+        .await
+        .unwrap();
+    let place = |commit: &Commit| (commit.envelopes[0].stream.to_string(), commit.envelopes[0].version);
+    written.sort_by_key(place);
+    for limit in [1, 2, 7, written.len(), 1_000] {
+        assert_eq!(walk(&*journal, limit).await, written, "in pages of {limit}");
+    }
+}
+
+async fn walked_while_appending(h: &dyn Harness) {
+    let journal = h.open().await.journal;
+    let other = h.reopen().await.journal;
+    let mut writers: Vec<Writer> = (0..20).map(|n| Writer::new(&format!("event/{n}"))).collect();
+    for writer in &mut writers {
+        writer.append(&*journal, 1).await;
+    }
+    let appending = async {
+        for round in 0..10 {
+            for writer in writers.iter_mut().skip(round % 2) {
+                writer.append(&*other, 2).await;
+            }
+        }
+    };
+    let walking = async {
+        for _ in 0..10 {
+            let mut at = (String::new(), 0);
+            for commit in walk(&*journal, 3).await {
+                let (first, last) = (&commit.envelopes[0], commit.envelopes.last().unwrap());
+                let stream = first.stream.to_string();
+                let follows = if stream == at.0 { at.1 + 1 } else { 1 };
+                assert!(stream >= at.0 && first.version == follows, "{stream} {}", first.version);
+                at = (stream, last.version);
+            }
+        }
+    };
+    futures::join!(appending, walking);
+    let all: usize = walk(&*journal, 50)
+        .await
+        .iter()
+        .map(|commit| commit.envelopes.len())
+        .sum();
+    assert_eq!(all, 20 + 2 * (20 * 5 + 19 * 5));
 }

@@ -33,6 +33,10 @@ pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
     suite.check("a cursor can be stored as JSON", stored_cursor(h)).await;
     suite.check("any text can be a value", odd_texts(h)).await;
     suite.check("a limit may be huge", huge_limit(h)).await;
+    suite.check("a scan meets every document once, by id", scanned(h)).await;
+    suite
+        .check("a scan loses nothing while others write", stable_scan(h))
+        .await;
     suite
         .check("a search that does not fit its index is refused", unfit(h))
         .await;
@@ -462,4 +466,75 @@ async fn unfit(h: &dyn Harness) {
     }
     let outcome = documents.find("bookings", foreign_cursor).await;
     assert!(matches!(outcome, Err(StoreError::ForeignCursor)), "{outcome:?}");
+}
+
+/// The whole collection, in pages of `limit`.
+async fn scan(documents: &dyn DocumentStore, limit: usize) -> Vec<Document> {
+    let mut all: Vec<Document> = Vec::new();
+    loop {
+        let after = all.last().map(|document| document.id.clone());
+        let page = documents.scan("bookings", after.as_deref(), limit).await.unwrap();
+        assert!(page.len() <= limit);
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+async fn scanned(h: &dyn Harness) {
+    let documents = declared(h).await;
+    assert_eq!(scan(&*documents, 10).await, []);
+    let mut ids = [
+        "", " ", "10", "9", "A", "Z", "a", "a\u{0}b", "a\u{0}c", "ab", "e\u{301}", "é", "z", "ü", "\u{ffff}", "🎫",
+    ];
+    let writes = ids.iter().rev().map(|id| write("bookings", id, json!({"id": id})));
+    documents.put(writes.collect()).await.unwrap();
+    ids.sort_unstable();
+    for limit in [1, 3, ids.len(), 1_000] {
+        let all = scan(&*documents, limit).await;
+        let found: Vec<&str> = all.iter().map(|document| document.id.as_str()).collect();
+        assert_eq!(found, ids, "in pages of {limit}");
+        assert!(all.iter().all(|document| document.body["id"] == document.id.as_str()));
+    }
+    let missing = documents.scan("missing", None, 1).await;
+    assert!(
+        matches!(&missing, Err(StoreError::Broken(why)) if why.contains("missing")),
+        "{missing:?}"
+    );
+}
+
+async fn stable_scan(h: &dyn Harness) {
+    let documents = declared(h).await;
+    let id = |n: usize| format!("{n:03}");
+    let even = (0..100).map(|n| write("bookings", &id(2 * n), json!({"n": 2 * n})));
+    documents.put(even.collect()).await.unwrap();
+    let mut dice = Dice::new(11);
+    let mut all: Vec<String> = Vec::new();
+    loop {
+        let odd = 2 * dice.roll(100) + 1;
+        let body = json!({ "n": odd });
+        documents
+            .put(vec![write("bookings", &id(odd), body.clone())])
+            .await
+            .unwrap();
+        documents
+            .put(vec![
+                removal("bookings", &id(2 * dice.roll(100) + 1)),
+                write("bookings", &id(0), body),
+            ])
+            .await
+            .unwrap();
+        let page = documents
+            .scan("bookings", all.last().map(String::as_str), 3)
+            .await
+            .unwrap();
+        if page.is_empty() {
+            break;
+        }
+        all.extend(page.into_iter().map(|document| document.id));
+    }
+    assert!(all.is_sorted_by(|a, b| a < b), "{all:?}");
+    all.retain(|id| id.parse::<usize>().unwrap() % 2 == 0);
+    assert_eq!(all, (0..100).map(|n| id(2 * n)).collect::<Vec<_>>());
 }

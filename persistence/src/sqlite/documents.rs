@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::catalogue::{self, Entry};
-use super::database::Database;
+use super::database::{Database, sql_limit};
 use super::find::find;
 use super::writer::Durability;
 use crate::{Collection, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write};
@@ -55,6 +55,12 @@ impl DocumentStore for SqliteDocuments {
         self.database.readers.read(work).await
     }
 
+    async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
+        let (collection, after) = (collection.to_owned(), after.map(str::to_owned));
+        let work = move |connection: &Connection| scan(connection, &collection, after.as_deref(), limit);
+        self.database.readers.read(work).await
+    }
+
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError> {
         let collection = collection.to_owned();
         let work = move |connection: &Connection| catalogue::drop_collection(connection, &collection);
@@ -70,6 +76,25 @@ fn get(connection: &Connection, collection: &str, ids: &[String]) -> Result<Vec<
     for id in ids {
         let row = statement.query_row([id], raw).optional()?;
         found.push(row.map(decode).transpose()?);
+    }
+    Ok(found)
+}
+
+fn scan(
+    connection: &Connection,
+    collection: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Document>, StoreError> {
+    let documents = catalogue::entry(connection, collection)?.documents();
+    // The empty text is the first id there can be.
+    let (comparison, from) = after.map_or((">=", ""), |id| (">", id));
+    let sql = format!("SELECT id, revision, body FROM {documents} WHERE id {comparison} ?1 ORDER BY id LIMIT ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![from, sql_limit(limit)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(decode(raw(row)?)?);
     }
     Ok(found)
 }

@@ -11,8 +11,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Rows, params
 use uuid::Uuid;
 
 use super::database::{Database, sql_limit};
+use super::walk::walk;
 use super::writer::Durability;
-use crate::{AppendError, Commit, CommitKey, InvalidCommit, Journal, StoreError};
+use crate::{AppendError, Commit, CommitKey, InvalidCommit, Journal, StoreError, Walked};
 
 pub(super) struct SqliteJournal {
     database: Arc<Database>,
@@ -62,6 +63,12 @@ impl Journal for SqliteJournal {
     async fn read(&self, stream: &StreamId, after: u64, limit: usize) -> Result<Vec<Commit>, StoreError> {
         let stream = stream.clone();
         let work = move |connection: &Connection| read(connection, stream.as_str(), after, limit);
+        self.database.readers.read(work).await
+    }
+
+    async fn walk(&self, after: Option<&CommitKey>, limit: usize) -> Result<Vec<Walked>, StoreError> {
+        let after = after.map(|key| (key.stream.to_string(), key.first_version.cast_signed()));
+        let work = move |connection: &Connection| walk(connection, &after.unwrap_or_default(), limit);
         self.database.readers.read(work).await
     }
 
@@ -178,9 +185,12 @@ fn decode_all(mut rows: Rows<'_>) -> Result<Vec<Commit>, StoreError> {
 
 fn decode(row: &Row<'_>) -> Result<Commit, StoreError> {
     let (id, body): (String, String) = (row.get(0)?, row.get(1)?);
-    let id = Uuid::parse_str(&id).map_err(|e| StoreError::Broken(format!("commit id `{id}`: {e}")))?;
-    let envelopes: Vec<Arc<Envelope>> =
-        serde_json::from_str(&body).map_err(|e| StoreError::Broken(format!("commit {id}: {e}")))?;
+    decode_text(&id, &body).map_err(StoreError::Broken)
+}
+
+pub(super) fn decode_text(id: &str, body: &str) -> Result<Commit, String> {
+    let id = Uuid::parse_str(id).map_err(|e| format!("commit id `{id}`: {e}"))?;
+    let envelopes: Vec<Arc<Envelope>> = serde_json::from_str(body).map_err(|e| format!("commit {id}: {e}"))?;
     Ok(Commit { id, envelopes })
 }
 

@@ -17,6 +17,7 @@ mod journal;
 mod lease;
 mod readers;
 mod search;
+mod walk;
 mod writer;
 
 use std::path::Path;

@@ -253,7 +253,6 @@ mod tests {
     use jiff::Timestamp;
     use persistence::Stores;
     use tempfile::TempDir;
-    use testkit::eventually;
 
     use super::*;
     use crate::clock::SystemClock;
