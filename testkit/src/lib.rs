@@ -11,9 +11,11 @@
 mod client;
 mod clock;
 mod eventually;
+mod histories;
 mod platform;
 
 pub use client::{Client, Reply};
 pub use clock::ManualClock;
 pub use eventually::eventually;
+pub use histories::{Histories, Written};
 pub use platform::{Platform, PlatformBuilder};

@@ -35,7 +35,7 @@ use crate::relay::backoff;
 use parking::Parking;
 
 /// Deliveries taken at a time.
-const BATCH: usize = 512;
+const BATCH: usize = 1_024;
 /// How often parked messages are looked at again, and the lag is measured.
 const SWEEP: Duration = Duration::from_secs(2);
 /// How often the lag is measured while there is more than a batch.

@@ -18,5 +18,6 @@ mod journal;
 mod load;
 mod parked;
 mod racing;
+mod snapshots;
 mod support;
 mod upcasting;

@@ -20,6 +20,12 @@ const LOCK_POLLS: i32 = 5_000;
 
 const STATEMENTS_KEPT: usize = 128;
 
+/// Pages that the writer keeps at most: keys that are no times go all over an index, and a page that is not at hand is
+/// read for each of them.
+const WRITER_CACHE_KIB: i64 = 64 << 10;
+/// Pages of 4 KiB in the log before they are moved into the file: a page that is written again and again is moved once.
+const CHECKPOINT_PAGES: i64 = 8_000;
+
 pub(super) struct Database {
     pub(super) writer: Writer,
     pub(super) readers: Readers,
@@ -35,6 +41,9 @@ impl Database {
         if !has_tables {
             make_tables(&mut connection, path, create)?;
         }
+        // Negative: in KiB.
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         Ok(Self {
             writer: Writer::start(connection)?,
             readers: Readers::new(path),

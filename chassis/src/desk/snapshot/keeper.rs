@@ -314,7 +314,9 @@ mod tests {
 
     async fn written(snapshots: &Snapshots) -> Option<u64> {
         snapshots.writing.close();
-        snapshots.writing.wait().await;
+        timeout(Duration::from_secs(30), snapshots.writing.wait())
+            .await
+            .unwrap();
         let facts = snapshots.facts(&stream()).await.unwrap();
         facts.map(|facts| facts.version)
     }
