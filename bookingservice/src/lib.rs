@@ -2,6 +2,7 @@
 //!
 //! It knows of events only what it hears through the broker. It must not know the event service's code.
 
+pub mod audit;
 mod domain;
 mod http;
 mod policies;
@@ -16,9 +17,13 @@ use chassis::config::{Defaults, Settings};
 use chassis::desk::Desk;
 use chassis::feed::{Feed, FeedView};
 use chassis::http::server::Api;
+use chassis::operator::Profile;
 use chassis::service::{Service, StartError};
+use chassis::views::View;
+use contracts::StreamKind;
 use utoipa::OpenApi;
 
+use crate::audit::InventoryAudit;
 use crate::domain::guest;
 use crate::domain::inventory::Inventory;
 use crate::domain::user::User;
@@ -38,6 +43,14 @@ pub const DEFAULTS: Defaults = Defaults {
     owns_plain_ports: true,
 };
 
+/// What the operator's commands have to know of it.
+pub const PROFILE: Profile = Profile {
+    defaults: &DEFAULTS,
+    streams: &[StreamKind::Inventory, StreamKind::User],
+    views: all_views,
+    audit: || Box::new(InventoryAudit::default()),
+};
+
 /// Starts everything but the server, and returns what the server is to serve.
 ///
 /// # Errors
@@ -48,14 +61,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     let inventories: Desk<Inventory> = service.desk();
     let registrations: Desk<User> = service.desk();
     let sales = SalesMetrics::register(service.metrics.registry())?;
-    let feed = FeedView {
-        public_facts: views::feed::public_facts,
-        fold: views::feed::fold,
-        public_actor: guest::masked,
-    };
-    let views = service
-        .start_views(vec![Arc::new(BookingsView), Arc::new(InventoriesView), Arc::new(feed)])
-        .await?;
+    let views = service.start_views(all_views()).await?;
     let follow = FollowEvents {
         inventories: inventories.clone(),
         sales: sales.clone(),
@@ -79,4 +85,13 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
         cors_origins: service.settings.cors_origins.clone(),
     };
     Ok((service, api))
+}
+
+fn all_views() -> Vec<Arc<dyn View>> {
+    let feed = FeedView {
+        public_facts: views::feed::public_facts,
+        fold: views::feed::fold,
+        public_actor: guest::masked,
+    };
+    vec![Arc::new(BookingsView), Arc::new(InventoriesView), Arc::new(feed)]
 }

@@ -1,5 +1,6 @@
 //! What `main` of every service binary does: read the configuration, start, print where to go, end in order.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::future::Future;
 use std::io::Write;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
+use crate::causes;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Defaults, Flags, Settings};
 use crate::http::server::Api;
@@ -57,15 +59,16 @@ pub fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
     std::env::args_os().map(|argument| if argument == "-conf" { "--conf".into() } else { argument })
 }
 
-/// Runs `work` on a runtime for as long as it takes. A fault is one line on standard error and exit code 1.
-pub fn run<E: Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
+/// Runs `work` on a runtime for as long as it takes. A fault, with its causes, is one line on standard error and exit
+/// code 1.
+pub fn run<E: Error>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
     match runtime.block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) => fail(&causes(&error)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use persistence::{Lease, LeaseRecord, StoreError};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 /// A counter that stands still for this long has lost its holder.
@@ -60,6 +60,29 @@ impl LeaseKeeper {
         self.holds = self.store.replace(self.name, current.as_ref(), &next).await?;
         self.next_beat = Instant::now() + BEAT;
         Ok(self.holds)
+    }
+
+    /// Takes the lease, which may take as long as a dead holder's is left alone. False once the holder shows that it is
+    /// alive.
+    pub(crate) async fn acquire(&mut self) -> Result<bool, StoreError> {
+        let mut first: Option<LeaseRecord> = None;
+        while !self.hold().await? {
+            let seen = self.seen.as_ref().map(|sighting| sighting.record.clone());
+            match (&first, seen) {
+                (Some(first), Some(seen)) if *first != seen => return Ok(false),
+                (None, seen) => first = seen,
+                _ => {}
+            }
+            sleep_until(self.next_beat).await;
+        }
+        Ok(true)
+    }
+
+    /// Returns when the lease is lost to another process. A store that fails does not decide that.
+    pub(crate) async fn lost(&mut self) {
+        while self.hold().await.unwrap_or(true) {
+            sleep_until(self.next_beat.max(Instant::now() + BEAT / 4)).await;
+        }
     }
 
     /// Lets the next process take over at once.

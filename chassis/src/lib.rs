@@ -2,8 +2,10 @@
 //!
 //! This is the only crate that joins storage to broker. It must not know which service it is in, nor any business rule.
 
+pub mod audit;
 pub mod background;
 pub mod binary;
+mod causes;
 pub mod clock;
 pub mod config;
 pub mod consumer;
@@ -13,6 +15,7 @@ pub mod health;
 pub mod http;
 mod lease;
 pub mod metrics;
+pub mod operator;
 pub mod packed;
 pub mod policies;
 mod recorded;
@@ -21,6 +24,8 @@ pub mod service;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod transfer;
 pub mod views;
 
+pub use causes::causes;
 pub use recorded::Recorded;

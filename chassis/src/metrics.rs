@@ -222,6 +222,13 @@ impl ConsumerMetrics {
             .set(i64::try_from(envelopes).unwrap_or(i64::MAX));
     }
 
+    /// Drops what is told of a group's present, because it consumes no more.
+    pub(crate) fn forget(&self, group: &str) {
+        // A group that was never measured has no series.
+        let _ = self.lag.remove_label_values(&[group]);
+        let _ = self.parked_now.remove_label_values(&[group]);
+    }
+
     pub(crate) fn set_lag(&self, group: &str, messages: u64) {
         self.lag
             .with_label_values(&[group])

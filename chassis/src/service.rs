@@ -22,8 +22,8 @@ use tokio_util::task::TaskTracker;
 use crate::background;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::consumer::Progress;
 use crate::consumer::parking::Parking;
-use crate::consumer::{Consumer, Handler, Progress};
 use crate::desk::{Aggregate, Desk, Snapshots};
 use crate::health::{Health, Part};
 use crate::http::server::{self, Api, Listeners, Server};
@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::policies::{Policies, Policy};
 use crate::relay::Relay;
 use crate::tls::{self, CertificateFiles, TlsError};
-use crate::views::{Generations, LiveViews, View, Views};
+use crate::views::{Feeding, Follower, Generations, LiveViews, View, Views};
 
 /// How long the end waits for snapshots. Without them the next start has more to read, and that is all.
 const LAST_SNAPSHOTS: Duration = Duration::from_secs(5);
@@ -56,6 +56,8 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error("configuration: store: `{url}` belongs to the {owner} service; every service needs a store of its own")]
     ForeignStore { url: String, owner: String },
+    #[error("there is no store at {0}; --data-dir and --conf have to be those of the service")]
+    NoStore(String),
     #[error("the store fails: {0}")]
     Views(#[from] StoreError),
     #[error("background work cannot start: {0}")]
@@ -149,21 +151,23 @@ impl Service {
         self.relay = Some(self.runtime.spawn(relay.run(self.stop_relay.clone())));
     }
 
-    /// Begins to build the live generation of `views`.
+    /// Begins to build the live generation of `views`, whichever that is from time to time.
     pub async fn start_views(&self, views: Vec<Arc<dyn View>>) -> Result<LiveViews, StartError> {
-        let documents = Arc::clone(&self.stores.documents);
-        let generation = Generations::open(Arc::clone(&documents)).await?.live().await?;
-        let progress = Progress::open(Arc::clone(&documents), generation.collection("progress")).await?;
-        let search = Arc::clone(&self.stores.search);
-        let handler = Views::open(views, generation.clone(), Arc::clone(&documents), search).await?;
-        let group = generation.group(self.settings.service);
-        self.consume("views", group, progress.clone(), Arc::new(handler))
-            .await?;
-        Ok(LiveViews {
-            generation,
-            progress,
-            documents,
-        })
+        let generations = Generations::open(Arc::clone(&self.stores.documents)).await?;
+        let generation = generations.live().await?;
+        let (handler, progress) = Views::prepare(&views, &generation, &self.stores).await?;
+        let live = LiveViews::new(generation, progress.clone(), Arc::clone(&self.stores.documents));
+        let follower = Follower {
+            service: self.settings.service,
+            views,
+            stores: self.stores.clone(),
+            generations,
+            live: live.clone(),
+            feeding: self.feeding("views").await?,
+        };
+        let following = follower.run(handler, progress, self.stop.clone());
+        self.background.spawn_on(following, &self.runtime);
+        Ok(live)
     }
 
     /// Begins to react by `policies`. Returns how far they are.
@@ -171,31 +175,21 @@ impl Service {
         let documents = Arc::clone(&self.stores.documents);
         let progress = Progress::open(documents, "policies_progress".to_owned()).await?;
         let group = format!("{}.policies", self.settings.service);
-        self.consume("policies", group, progress.clone(), Arc::new(Policies { policies }))
-            .await?;
+        let feeding = self.feeding("policies").await?;
+        let consumer = feeding.consumer(group, progress.clone(), Arc::new(Policies { policies }));
+        self.background.spawn_on(consumer.run(self.stop.clone()), &self.runtime);
         Ok(progress)
     }
 
-    async fn consume(
-        &self,
-        part: &str,
-        group: String,
-        progress: Progress,
-        handler: Arc<dyn Handler>,
-    ) -> Result<(), StartError> {
-        let consumer = Consumer {
-            group,
+    async fn feeding(&self, part: &str) -> Result<Feeding, StartError> {
+        Ok(Feeding {
             listener: Arc::clone(&self.broker.listener),
             documents: Arc::clone(&self.stores.documents),
-            progress,
             parking: Parking::open(Arc::clone(&self.stores.documents)).await?,
-            handler,
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.consumer.clone(),
             health: self.part(part),
-        };
-        self.background.spawn_on(consumer.run(self.stop.clone()), &self.runtime);
-        Ok(())
+        })
     }
 
     /// Begins to serve `api` on the service's ports, and its metrics on theirs.
@@ -264,7 +258,7 @@ pub struct Endpoints {
 }
 
 /// Marks the store as this service's. Two services in one store would take each other's progress for their own.
-async fn claim(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
+pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
     let name = "owner".to_owned();
     stores.documents.declare(&Collection { name, indexes: &[] }).await?;
     let mark = Write {
@@ -314,7 +308,7 @@ fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartEr
     bind().map_err(|cause| StartError::Listen { key, address, cause })
 }
 
-fn lock_data_dir(settings: &Settings) -> Result<File, StartError> {
+pub(crate) fn lock_data_dir(settings: &Settings) -> Result<File, StartError> {
     let folder = &settings.data_dir;
     let failed = |rule: String| StartError::DataDir {
         folder: folder.clone(),

@@ -2,6 +2,7 @@
 //!
 //! It knows of bookings only what it hears through the broker. It must not know the booking service's code.
 
+pub mod audit;
 mod domain;
 mod http;
 mod policies;
@@ -13,9 +14,13 @@ use chassis::clock::Clock;
 use chassis::config::{Defaults, Settings};
 use chassis::desk::Desk;
 use chassis::http::server::Api;
+use chassis::operator::Profile;
 use chassis::service::{Service, StartError};
+use chassis::views::View;
+use contracts::StreamKind;
 use utoipa::OpenApi;
 
+use crate::audit::HistoryAudit;
 use crate::domain::event::Event;
 use crate::domain::location::Location;
 use crate::http::EventApi;
@@ -32,6 +37,14 @@ pub const DEFAULTS: Defaults = Defaults {
     owns_plain_ports: true,
 };
 
+/// What the operator's commands have to know of it.
+pub const PROFILE: Profile = Profile {
+    defaults: &DEFAULTS,
+    streams: &[StreamKind::Event, StreamKind::Location],
+    views: all_views,
+    audit: || Box::new(HistoryAudit::default()),
+};
+
 /// Starts everything but the server, and returns what the server is to serve.
 ///
 /// # Errors
@@ -41,9 +54,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     service.start_relay();
     let events: Desk<Event> = service.desk();
     let locations: Desk<Location> = service.desk();
-    let views = service
-        .start_views(vec![Arc::new(EventsView), Arc::new(LocationsView)])
-        .await?;
+    let views = service.start_views(all_views()).await?;
     let documents = Arc::clone(&service.stores.documents);
     let follow = FollowLocation::open(events.clone(), locations.clone(), documents).await?;
     service.start_policies(vec![Arc::new(follow)]).await?;
@@ -62,4 +73,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
         cors_origins: service.settings.cors_origins.clone(),
     };
     Ok((service, api))
+}
+
+fn all_views() -> Vec<Arc<dyn View>> {
+    vec![Arc::new(EventsView), Arc::new(LocationsView)]
 }

@@ -23,4 +23,4 @@ pub use emitter::EventEmitter;
 pub use error::BrokerError;
 pub use listener::{Delivery, DeliveryTag, EventListener, Guarantees, Subscription};
 pub use message::{Message, MessageError};
-pub use open::{Broker, OpenError, open};
+pub use open::{Broker, OpenError, is_there, open};

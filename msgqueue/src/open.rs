@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -18,6 +18,12 @@ pub enum OpenError {
     UnknownScheme(String),
     #[error(transparent)]
     Broker(#[from] BrokerError),
+}
+
+/// Whether there is something where `url` points to. True where only opening can tell.
+pub fn is_there(url: &str) -> bool {
+    let folder = url.strip_prefix("embedded:");
+    folder.is_none_or(|folder| Path::new(folder).is_dir())
 }
 
 /// Opens the broker that `url` names: `embedded:FOLDER`, made where it is missing.

@@ -4,7 +4,6 @@
 //! it publishes again what the journals hold, and the services take it the way that they take everything.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,7 +146,8 @@ async fn open(flags: &Flags) -> Result<Vec<Stored>, ParkedError> {
     let mut missing = Vec::new();
     for defaults in [&eventservice::DEFAULTS, &bookingservice::DEFAULTS] {
         let settings = Settings::load(defaults, flags)?;
-        if !is_there(&settings.store) {
+        // Opening a store makes it where it is missing, which would hide a wrong folder.
+        if !persistence::is_there(&settings.store) {
             missing.push(settings.store);
             continue;
         }
@@ -163,13 +163,6 @@ async fn open(flags: &Flags) -> Result<Vec<Stored>, ParkedError> {
         return Err(ParkedError::NoStore(missing.join(" or ")));
     }
     Ok(services)
-}
-
-/// Opening a store makes it where it is missing, which would hide a wrong folder.
-fn is_there(store: &str) -> bool {
-    store
-        .strip_prefix("sqlite:")
-        .is_none_or(|folder| Path::new(folder).is_dir())
 }
 
 async fn all_parked(services: &[Stored]) -> Result<Vec<Entry>, StoreError> {

@@ -24,5 +24,5 @@ pub use documents::{Bound, Collection, Cursor, Document, DocumentStore, Expect, 
 pub use error::StoreError;
 pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES, Walked};
 pub use lease::{Lease, LeaseRecord};
-pub use open::{OpenError, Stores, open, open_beside};
+pub use open::{OpenError, Stores, is_there, open, open_beside};
 pub use search::{Search, tokens};

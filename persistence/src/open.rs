@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -21,6 +21,12 @@ pub enum OpenError {
     UnknownScheme(String),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Whether there is something where `url` points to. True where only opening can tell.
+pub fn is_there(url: &str) -> bool {
+    let folder = url.strip_prefix("sqlite:");
+    folder.is_none_or(|folder| Path::new(folder).is_dir())
 }
 
 /// Opens the store that `url` names: `sqlite:FOLDER`, made where it is missing.

@@ -24,9 +24,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+pub(crate) use progress::Kept;
 pub use progress::Progress;
 
 use crate::background::pressure;
+use crate::causes;
 use crate::clock::Clock;
 use crate::health::Part;
 use crate::metrics::ConsumerMetrics;
@@ -109,7 +111,7 @@ impl Consumer {
             if failures == 1 {
                 error!(group = self.group, %error, cause = ?std::error::Error::source(&error), "consuming fails; it is tried again");
             }
-            self.health.degraded(error.to_string());
+            self.health.degraded(causes(&error));
             pressure().report(&self.group, None);
             tokio::select! {
                 () = sleep(backoff(failures)) => {}
@@ -146,6 +148,19 @@ impl Consumer {
                 self.recovered(failures);
             }
         }
+    }
+
+    /// Takes one batch of a subscription of its group. Returns how many messages it had.
+    pub(crate) async fn take(
+        &self,
+        subscription: &mut dyn Subscription,
+        parked: &mut HashSet<StreamId>,
+        max: usize,
+    ) -> Result<usize, StepError> {
+        let batch = subscription.next_batch(max).await?;
+        self.step(&batch, parked).await?;
+        self.acknowledge(subscription, &batch).await?;
+        Ok(batch.len())
     }
 
     fn recovered(&self, failures: &mut u32) {

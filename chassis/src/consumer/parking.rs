@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contracts::{DecodeError, StreamId};
 use jiff::Timestamp;
 use msgqueue::{Message, MessageError};
-use persistence::{Bound, Collection, Document, DocumentStore, Expect, Index, Query, StoreError, Write};
+use persistence::{Bound, Collection, Document, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -139,11 +139,20 @@ impl Parking {
 
     /// The write that takes the message of this version out, if there is one.
     pub(crate) fn removal(&self, group: &str, stream: &StreamId, version: u64) -> Write {
-        Write {
-            collection: COLLECTION.to_owned(),
-            id: id_for(group, stream.as_str(), version),
-            expect: Expect::Anything,
-            body: None,
+        remove(id_for(group, stream.as_str(), version))
+    }
+
+    /// Forgets all that is parked of a group, because the group is gone.
+    pub(crate) async fn forget(&self, group: &str) -> Result<(), PutError> {
+        let mut query = Query::all(BY_GROUP, PAGE);
+        query.equals = vec![json!(group)];
+        loop {
+            let page = self.documents.find(COLLECTION, query.clone()).await?;
+            let removals = page.documents.into_iter().map(|document| remove(document.id));
+            self.documents.put(removals.collect()).await?;
+            if page.next.is_none() {
+                return Ok(());
+            }
         }
     }
 }
@@ -171,6 +180,15 @@ fn id_of(parked: &Parked) -> String {
         return format!("{}|{}|{}", parked.group, parked.stream, hex::encode(digest));
     }
     id_for(&parked.group, &parked.stream, parked.version)
+}
+
+fn remove(id: String) -> Write {
+    Write {
+        collection: COLLECTION.to_owned(),
+        id,
+        expect: Expect::Anything,
+        body: None,
+    }
 }
 
 fn id_for(group: &str, stream: &str, version: u64) -> String {

@@ -4,15 +4,25 @@
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
+use async_trait::async_trait;
 use contracts::StreamId;
+use persistence::StoreError;
 
 use super::problem::Problem;
 use crate::consumer::Progress;
+use crate::views::LiveProgress;
 
 pub const HEADER: &str = "Consistency-Token";
 /// How long a request waits for the views.
 const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_POSITIONS: usize = 8;
+
+/// What a request can wait for to get on.
+#[async_trait]
+pub trait Reaches: Sync {
+    /// Waits until `version` of `stream` is reached. False if it is not by then.
+    async fn reaches(&self, stream: &StreamId, version: u64, patience: Duration) -> Result<bool, StoreError>;
+}
 
 /// Positions in streams that a reader wants to see, separated by commas in text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,17 +62,31 @@ impl Token {
     ///
     /// # Errors
     /// 503 with Retry-After where it takes too long.
-    pub async fn wait(&self, progress: &Progress) -> Result<(), Problem> {
+    pub async fn wait(&self, progress: &impl Reaches) -> Result<(), Problem> {
         let deadline = Instant::now() + PATIENCE;
         for (stream, version) in &self.positions {
             let patience = deadline.saturating_duration_since(Instant::now());
-            if !progress.wait_for(stream, *version, patience).await? {
+            if !progress.reaches(stream, *version, patience).await? {
                 return Err(Problem::unavailable(
                     "What the Consistency-Token names is not visible yet.",
                 ));
             }
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Reaches for Progress {
+    async fn reaches(&self, stream: &StreamId, version: u64, patience: Duration) -> Result<bool, StoreError> {
+        self.wait_for(stream, version, patience).await
+    }
+}
+
+#[async_trait]
+impl Reaches for LiveProgress {
+    async fn reaches(&self, stream: &StreamId, version: u64, patience: Duration) -> Result<bool, StoreError> {
+        self.wait_for(stream, version, patience).await
     }
 }
 

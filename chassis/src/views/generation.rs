@@ -1,12 +1,23 @@
 //! Generations: one build of all of a service's views, with its own collections and consumer group.
+//!
+//! A few documents tell which there are: a note for each, a pointer to the one that is read, and one to the one that is
+//! being built. What is made is noted first, so that whatever a crash leaves behind can be found and dropped.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use persistence::{Collection, DocumentStore, Expect, PutError, StoreError, Write};
 use serde_json::{Value, json};
 
-const POINTER_COLLECTION: &str = "generations";
-const POINTER: &str = "live";
+const POINTERS: &str = "generations";
+const LIVE: &str = "live";
+const BUILDING: &str = "building";
+/// Before the number in the id of a generation's note.
+const NOTE: &str = "generation_";
+/// Notes read at a time.
+const PAGE: usize = 100;
+/// The collection of each generation that holds how far it is.
+const PROGRESS: &str = "progress";
 
 /// The number of one build of the views.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +26,10 @@ pub struct Generation {
 }
 
 impl Generation {
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self { number }
+    }
+
     pub fn number(&self) -> u64 {
         self.number
     }
@@ -24,13 +39,40 @@ impl Generation {
         format!("g{}_{name}", self.number)
     }
 
+    /// The collection that holds how far it is.
+    pub(crate) fn progress(&self) -> String {
+        self.collection(PROGRESS)
+    }
+
     /// The consumer group that builds it.
     pub fn group(&self, service: &str) -> String {
         format!("{service}.views.{}", self.number)
     }
+
+    fn note(&self) -> String {
+        format!("{NOTE}{}", self.number)
+    }
 }
 
-/// Which generation is read: one pointer document, changed by compare-and-set.
+/// A generation that is being built to take over from the live one.
+#[derive(Debug, Clone)]
+pub(crate) struct Build {
+    pub(crate) generation: Generation,
+    /// Whether it goes on where an earlier build ended.
+    pub(crate) resumed: bool,
+    pub(crate) replaces: Generation,
+    /// The pointer's revision when the build began; it takes over only if that is still the same.
+    pointer_revision: u64,
+}
+
+/// A generation, and the collections of its views by their plain names.
+#[derive(Debug, Clone)]
+pub(crate) struct Noted {
+    pub(crate) generation: Generation,
+    pub(crate) collections: BTreeSet<String>,
+}
+
+/// Which generations there are, and which one is read.
 pub struct Generations {
     documents: Arc<dyn DocumentStore>,
 }
@@ -38,42 +80,166 @@ pub struct Generations {
 impl Generations {
     pub async fn open(documents: Arc<dyn DocumentStore>) -> Result<Self, StoreError> {
         let declared = Collection {
-            name: POINTER_COLLECTION.to_owned(),
+            name: POINTERS.to_owned(),
             indexes: &[],
         };
         documents.declare(&declared).await?;
         Ok(Self { documents })
     }
 
-    /// The generation that is read. The first call ever makes generation 1.
-    pub async fn live(&self) -> Result<Generation, StoreError> {
-        if let Some(live) = self.read().await? {
-            return Ok(live);
-        }
-        let first = Write {
-            collection: POINTER_COLLECTION.to_owned(),
-            id: POINTER.to_owned(),
-            expect: Expect::Absent,
-            body: Some(json!({ "number": 1 })),
-        };
-        match self.documents.put(vec![first]).await {
-            // Another replica was first, which is as good.
-            Ok(()) | Err(PutError::Conflict { .. }) => {}
-            Err(PutError::Store(error)) => return Err(error),
-        }
-        let missing = || StoreError::Broken("the pointer to the live views is missing".to_owned());
-        self.read().await?.ok_or_else(missing)
+    /// The generation that is read, if there are views yet.
+    pub(crate) async fn find_live(&self) -> Result<Option<Generation>, StoreError> {
+        Ok(self.pointer(LIVE).await?.map(|(generation, _)| generation))
     }
 
-    async fn read(&self) -> Result<Option<Generation>, StoreError> {
-        let found = self.documents.get(POINTER_COLLECTION, &[POINTER]).await?;
+    /// The generation that is read. The first call ever makes generation 1.
+    pub async fn live(&self) -> Result<Generation, StoreError> {
+        Ok(self.live_at().await?.0)
+    }
+
+    /// The live generation and its pointer's revision.
+    async fn live_at(&self) -> Result<(Generation, u64), StoreError> {
+        if let Some(live) = self.pointer(LIVE).await? {
+            return Ok(live);
+        }
+        // Where another replica is first, that is as good.
+        self.put(vec![pointer(LIVE, Expect::Absent, 1)]).await?;
+        let missing = || StoreError::Broken("the pointer to the live views is missing".to_owned());
+        self.pointer(LIVE).await?.ok_or_else(missing)
+    }
+
+    /// Notes which collections a generation has, beside those noted before.
+    pub(crate) async fn note(&self, generation: &Generation, collections: &BTreeSet<String>) -> Result<(), StoreError> {
+        let noted = self.noted().await?;
+        let known = noted.iter().find(|noted| noted.generation == *generation);
+        let known = known.map(|noted| noted.collections.clone()).unwrap_or_default();
+        if known.is_superset(collections) && !known.is_empty() {
+            return Ok(());
+        }
+        let all: BTreeSet<&String> = known.union(collections).collect();
+        let body = json!({ "number": generation.number, "collections": all });
+        self.put(vec![write(&generation.note(), Expect::Anything, Some(body))])
+            .await
+            .map(drop)
+    }
+
+    /// Goes on with the build that was begun last, or begins one. `None` where another process begins one at this moment.
+    ///
+    /// A build of other collections than these is left, as is every one if it has to be made `anew`.
+    pub(crate) async fn begin(&self, collections: &BTreeSet<String>, anew: bool) -> Result<Option<Build>, StoreError> {
+        let (replaces, pointer_revision) = self.live_at().await?;
+        self.note(&replaces, collections).await?;
+        let begun = self.pointer(BUILDING).await?;
+        let build = |generation, resumed| Build {
+            generation,
+            resumed,
+            replaces: replaces.clone(),
+            pointer_revision,
+        };
+        if let Some((generation, _)) = &begun
+            && *generation != replaces
+            && !anew
+            && self.is_noted(generation, collections).await?
+        {
+            return Ok(Some(build(generation.clone(), true)));
+        }
+        let expect = begun.map_or(Expect::Absent, |(_, revision)| Expect::Revision(revision));
+        let generation = Generation::numbered(self.highest().await? + 1);
+        self.note(&generation, collections).await?;
+        let begins = self.put(vec![pointer(BUILDING, expect, generation.number)]).await?;
+        Ok(begins.then(|| build(generation, false)))
+    }
+
+    /// Makes a build the live generation. False where another one took over since it began.
+    pub(crate) async fn take_over(&self, build: &Build) -> Result<bool, StoreError> {
+        let expect = Expect::Revision(build.pointer_revision);
+        if !self.put(vec![pointer(LIVE, expect, build.generation.number)]).await? {
+            return Ok(false);
+        }
+        self.put(vec![write(BUILDING, Expect::Anything, None)]).await?;
+        Ok(true)
+    }
+
+    /// All generations that were ever noted and not forgotten.
+    pub(crate) async fn noted(&self) -> Result<Vec<Noted>, StoreError> {
+        let mut all = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.documents.scan(POINTERS, after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after = Some(last.id.clone());
+            let notes = page.iter().filter(|document| document.id.starts_with(NOTE));
+            all.extend(notes.filter_map(|document| read_note(&document.body)));
+        }
+    }
+
+    /// Forgets a generation of which nothing is left.
+    pub(crate) async fn forget(&self, generation: &Generation) -> Result<(), StoreError> {
+        self.put(vec![write(&generation.note(), Expect::Anything, None)])
+            .await
+            .map(drop)
+    }
+
+    async fn is_noted(&self, generation: &Generation, collections: &BTreeSet<String>) -> Result<bool, StoreError> {
+        let noted = self.noted().await?;
+        let same = |noted: &Noted| noted.generation == *generation && noted.collections == *collections;
+        Ok(noted.iter().any(same))
+    }
+
+    async fn highest(&self) -> Result<u64, StoreError> {
+        let noted = self.noted().await?.into_iter().map(|noted| noted.generation);
+        let pointed = [self.pointer(LIVE).await?, self.pointer(BUILDING).await?];
+        let pointed = pointed.into_iter().flatten().map(|(generation, _)| generation);
+        Ok(noted
+            .chain(pointed)
+            .map(|generation| generation.number)
+            .max()
+            .unwrap_or(0))
+    }
+
+    async fn pointer(&self, id: &str) -> Result<Option<(Generation, u64)>, StoreError> {
+        let found = self.documents.get(POINTERS, &[id]).await?;
         let Some(pointer) = found.into_iter().next().flatten() else {
             return Ok(None);
         };
         let number = pointer.body.get("number").and_then(Value::as_u64);
-        let broken = || StoreError::Broken("the pointer to the live views has no number".to_owned());
-        Ok(Some(Generation {
-            number: number.ok_or_else(broken)?,
-        }))
+        let broken = || StoreError::Broken(format!("the pointer to the {id} views has no number"));
+        Ok(Some((
+            Generation::numbered(number.ok_or_else(broken)?),
+            pointer.revision,
+        )))
     }
+
+    /// False where a document is not as expected.
+    async fn put(&self, writes: Vec<Write>) -> Result<bool, StoreError> {
+        match self.documents.put(writes).await {
+            Ok(()) => Ok(true),
+            Err(PutError::Conflict { .. }) => Ok(false),
+            Err(PutError::Store(error)) => Err(error),
+        }
+    }
+}
+
+fn pointer(id: &str, expect: Expect, number: u64) -> Write {
+    write(id, expect, Some(json!({ "number": number })))
+}
+
+fn write(id: &str, expect: Expect, body: Option<Value>) -> Write {
+    Write {
+        collection: POINTERS.to_owned(),
+        id: id.to_owned(),
+        expect,
+        body,
+    }
+}
+
+fn read_note(body: &Value) -> Option<Noted> {
+    let names = body.get("collections")?.as_array()?;
+    Some(Noted {
+        generation: Generation::numbered(body.get("number")?.as_u64()?),
+        collections: names
+            .iter()
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect(),
+    })
 }

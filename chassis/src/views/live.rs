@@ -1,9 +1,17 @@
 //! The live generation as its readers see it: typed documents by their plain collection names.
+//!
+//! Another generation may take over at any moment. All clones change over together, and who waits for the old one goes
+//! on waiting for the new one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use contracts::StreamId;
 use persistence::{Cursor, DocumentStore, Query, StoreError};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::generation::Generation;
 use crate::consumer::Progress;
@@ -11,16 +19,53 @@ use crate::consumer::Progress;
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct LiveViews {
-    pub generation: Generation,
     /// How far the views are.
-    pub progress: Progress,
-    pub documents: Arc<dyn DocumentStore>,
+    pub progress: LiveProgress,
+    documents: Arc<dyn DocumentStore>,
+}
+
+/// How far the live generation is, whichever that is. Cheap to clone.
+#[derive(Clone)]
+pub struct LiveProgress {
+    live: Arc<ArcSwap<Live>>,
+}
+
+struct Live {
+    generation: Generation,
+    progress: Progress,
+    /// Cancelled when another generation has taken over.
+    retired: CancellationToken,
 }
 
 /// Documents with their ids, and where the next page starts.
 pub type Found<T> = (Vec<(String, T)>, Option<Cursor>);
 
 impl LiveViews {
+    pub fn new(generation: Generation, progress: Progress, documents: Arc<dyn DocumentStore>) -> Self {
+        let live = Live::new(generation, progress);
+        Self {
+            progress: LiveProgress {
+                live: Arc::new(ArcSwap::from_pointee(live)),
+            },
+            documents,
+        }
+    }
+
+    pub fn generation(&self) -> Generation {
+        self.progress.live.load().generation.clone()
+    }
+
+    /// A view's collection as it is called in the live generation.
+    pub fn collection(&self, name: &str) -> String {
+        self.progress.live.load().generation.collection(name)
+    }
+
+    /// Lets all clones read another generation from now on.
+    pub(crate) fn change_over(&self, generation: Generation, progress: Progress) {
+        let before = self.progress.live.swap(Arc::new(Live::new(generation, progress)));
+        before.retired.cancel();
+    }
+
     pub async fn get<T: DeserializeOwned>(&self, collection: &str, id: &str) -> Result<Option<T>, StoreError> {
         let mut found = self.get_many(collection, &[id]).await?;
         Ok(found.pop().map(|(_, document)| document))
@@ -32,7 +77,7 @@ impl LiveViews {
         collection: &str,
         ids: &[&str],
     ) -> Result<Vec<(String, T)>, StoreError> {
-        let found = self.documents.get(&self.generation.collection(collection), ids).await?;
+        let found = self.documents.get(&self.collection(collection), ids).await?;
         found
             .into_iter()
             .flatten()
@@ -41,14 +86,42 @@ impl LiveViews {
     }
 
     pub async fn find<T: DeserializeOwned>(&self, collection: &str, query: Query) -> Result<Found<T>, StoreError> {
-        let page = self
-            .documents
-            .find(&self.generation.collection(collection), query)
-            .await?;
+        let page = self.documents.find(&self.collection(collection), query).await?;
         let mut found = Vec::with_capacity(page.documents.len());
         for document in page.documents {
             found.push((document.id.clone(), document.read()?));
         }
         Ok((found, page.next))
+    }
+}
+
+impl LiveProgress {
+    /// The last applied version of a stream; 0 before the first.
+    pub async fn version(&self, stream: &StreamId) -> Result<u64, StoreError> {
+        let live = self.live.load_full();
+        live.progress.version(stream).await
+    }
+
+    /// Waits until `version` of `stream` is applied. False if it is not by then.
+    pub async fn wait_for(&self, stream: &StreamId, version: u64, patience: Duration) -> Result<bool, StoreError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let live = self.live.load_full();
+            let patience = deadline.saturating_duration_since(Instant::now());
+            tokio::select! {
+                reached = live.progress.wait_for(stream, version, patience) => return reached,
+                () = live.retired.cancelled() => {}
+            }
+        }
+    }
+}
+
+impl Live {
+    fn new(generation: Generation, progress: Progress) -> Self {
+        Self {
+            generation,
+            progress,
+            retired: CancellationToken::new(),
+        }
     }
 }

@@ -6,21 +6,29 @@
 //!
 //! To add a view: implement [`View`], and list it where the service lists its views.
 
+mod compare;
+mod follow;
 mod generation;
 mod live;
+pub mod rebuild;
+mod replay;
 mod unit;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use persistence::{Collection, DocumentStore, Index, Search, StoreError, Write};
+use persistence::{Collection, DocumentStore, Index, Search, StoreError, Stores, Write};
 
+pub use compare::Digest;
+pub(crate) use compare::{Compared, Comparison, Judgement, Side, judge, versions};
+pub(crate) use follow::{Feeding, Follower};
 pub use generation::{Generation, Generations};
-pub use live::{Found, LiveViews};
+pub use live::{Found, LiveProgress, LiveViews};
+pub(crate) use replay::Replay;
 pub use unit::{Key, UnitOfWork};
 
-use crate::consumer::{Handler, HandlerError};
+use crate::consumer::{Handler, HandlerError, Progress};
 use crate::recorded::Recorded;
 
 /// One read model.
@@ -47,6 +55,20 @@ pub struct Views {
 }
 
 impl Views {
+    /// Declares and notes the collections of all views in `generation`. Returns how far it is, too.
+    pub(crate) async fn prepare(
+        views: &[Arc<dyn View>],
+        generation: &Generation,
+        stores: &Stores,
+    ) -> Result<(Self, Progress), StoreError> {
+        let (documents, search) = (Arc::clone(&stores.documents), Arc::clone(&stores.search));
+        let generations = Generations::open(Arc::clone(&documents)).await?;
+        generations.note(generation, &collections(views)).await?;
+        let progress = Progress::open(Arc::clone(&documents), generation.progress()).await?;
+        let views = Self::open(views.to_vec(), generation.clone(), documents, search).await?;
+        Ok((views, progress))
+    }
+
     /// Declares the collections of all views in `generation`.
     pub async fn open(
         views: Vec<Arc<dyn View>>,
@@ -68,6 +90,16 @@ impl Views {
             search,
         })
     }
+
+    pub(crate) fn generation(&self) -> &Generation {
+        &self.generation
+    }
+}
+
+/// The collections of all views, by their plain names.
+pub(crate) fn collections(views: &[Arc<dyn View>]) -> BTreeSet<String> {
+    let all = views.iter().flat_map(|view| view.collections());
+    all.map(|(name, _)| (*name).to_owned()).collect()
 }
 
 #[async_trait]

@@ -13,7 +13,7 @@ use super::generation::Generation;
 use crate::recorded::Recorded;
 
 /// Where a document keeps the version of each stream that it was built from.
-const VERSIONS: &str = "_versions";
+pub(crate) const VERSIONS: &str = "_versions";
 
 /// A document: its collection by its plain name, and its id.
 pub type Key = (&'static str, String);

@@ -36,11 +36,11 @@ fn stream(name: &str) -> StreamId {
 }
 
 async fn feed_of(parts: &Parts, generation: Generation) -> Feed {
-    Feed::new(LiveViews {
+    Feed::new(LiveViews::new(
         generation,
-        progress: parts.progress().await,
-        documents: Arc::clone(&parts.stores.documents),
-    })
+        parts.progress().await,
+        Arc::clone(&parts.stores.documents),
+    ))
 }
 
 async fn feed_view(stores: &Stores) -> (Views, Generation) {

@@ -214,7 +214,7 @@ fn place_of(listed: &Listed) -> Cursor {
 
 async fn find_by_text(api: &EventApi, search: &EventSearch, text: &str) -> Result<Page<EventReply>, Problem> {
     let now = api.clock.now();
-    let collection = api.views.generation.collection(COLLECTION);
+    let collection = api.views.collection(COLLECTION);
     let ids = api.search.find(&collection, text, MOST_MATCHES).await?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut found: Vec<Listed> = api.views.get_many(COLLECTION, &ids).await?;

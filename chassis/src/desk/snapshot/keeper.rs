@@ -253,6 +253,7 @@ mod tests {
     use jiff::Timestamp;
     use persistence::Stores;
     use tempfile::TempDir;
+    use tokio::time::timeout;
 
     use super::*;
     use crate::clock::SystemClock;

@@ -1,0 +1,225 @@
+//! A walk through a journal. Pages are read, checked and handed to the service's rules at the same time, each step in the
+//! order of the walk, so that the first difference is always the same one.
+
+use std::sync::Arc;
+
+use contracts::{DecodeError, Hash, StreamId, verify_chain};
+use futures::{Stream, TryStreamExt, stream};
+use persistence::{Commit, CommitKey, Journal, Walked};
+use tokio::task::spawn_blocking;
+
+use super::{Audit, AuditError, Difference, Fault};
+use crate::causes;
+use crate::recorded::Recorded;
+
+/// Envelopes to aim at in a page, and commits at most.
+const PAGE_ENVELOPES: usize = 2_000;
+const PAGE_COMMITS: usize = 500;
+/// Pages that are checked at the same time.
+const PAGES: usize = 3;
+
+/// What a walk met.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct JournalReport {
+    pub streams: u64,
+    pub commits: u64,
+    pub envelopes: u64,
+    /// Envelopes by names that this build does not know.
+    pub unknown: u64,
+}
+
+/// Walks through all of `journal`, which may be appended to meanwhile: each stream is proved up to some version.
+///
+/// # Errors
+/// The first [`Difference`] in the order of streams and versions, or why the journal cannot be read at all.
+pub async fn audit_journal(
+    journal: &Arc<dyn Journal>,
+    audit: &mut dyn Audit,
+    seen: &(dyn Fn(u64) + Sync),
+) -> Result<JournalReport, AuditError> {
+    let checks = pages(Arc::clone(journal)).map_ok(|page| async {
+        let checked = spawn_blocking(move || check(page)).await;
+        checked.map_err(|died| AuditError::Replay(died.into()))
+    });
+    let mut checks = std::pin::pin!(checks.try_buffered(PAGES));
+    let mut report = JournalReport::default();
+    let mut last: Option<StreamId> = None;
+    while let Some(checked) = checks.try_next().await? {
+        for recorded in &checked.recorded {
+            enter(&mut last, &recorded.envelope.stream, audit, &mut report);
+            take_in(audit, recorded)?;
+        }
+        if let Some(fault) = checked.fault {
+            return Err(Difference::InStream(fault).into());
+        }
+        report.commits += checked.commits;
+        report.envelopes += checked.envelopes;
+        report.unknown += checked.unknown;
+        seen(checked.envelopes);
+    }
+    Ok(report)
+}
+
+/// Hands an envelope to the service's rules.
+pub(super) fn take_in(audit: &mut dyn Audit, recorded: &Recorded) -> Result<(), Difference> {
+    let envelope = &recorded.envelope;
+    let broken = |violation: super::Violation| Fault::new(&envelope.stream, envelope.version, violation.to_string());
+    Ok(audit.take_in(recorded).map_err(broken)?)
+}
+
+fn enter(last: &mut Option<StreamId>, stream: &StreamId, audit: &mut dyn Audit, report: &mut JournalReport) {
+    if last.as_ref() == Some(stream) {
+        return;
+    }
+    if let Some(left) = last.replace(stream.clone()) {
+        audit.leave(&left);
+    }
+    report.streams += 1;
+}
+
+struct Page {
+    /// What stands before it.
+    before: Option<Place>,
+    walked: Vec<Walked>,
+}
+
+/// Where a stream stands.
+#[derive(Debug, Clone)]
+struct Place {
+    stream: StreamId,
+    first_version: u64,
+    version: u64,
+    hash: Hash,
+}
+
+struct Checked {
+    /// Everything before the fault, if there is one.
+    recorded: Vec<Recorded>,
+    fault: Option<Fault>,
+    commits: u64,
+    envelopes: u64,
+    unknown: u64,
+}
+
+struct Walk {
+    journal: Arc<dyn Journal>,
+    after: Option<CommitKey>,
+    before: Option<Place>,
+    limit: usize,
+}
+
+fn pages(journal: Arc<dyn Journal>) -> impl Stream<Item = Result<Page, AuditError>> {
+    let start = Walk {
+        journal,
+        after: None,
+        before: None,
+        limit: PAGE_COMMITS / 10,
+    };
+    stream::try_unfold(start, Walk::next)
+}
+
+impl Walk {
+    async fn next(mut self) -> Result<Option<(Page, Self)>, AuditError> {
+        let walked = self.journal.walk(self.after.as_ref(), self.limit).await;
+        let walked = walked.map_err(|cause| AuditError::Journal {
+            after: self.before.as_ref().map(|place| (place.stream.clone(), place.version)),
+            cause,
+        })?;
+        let Some(last) = walked.last() else { return Ok(None) };
+        self.after = Some(last.key.clone());
+        let before = std::mem::replace(&mut self.before, place_of(last));
+        self.limit = next_limit(&walked);
+        Ok(Some((Page { before, walked }, self)))
+    }
+}
+
+/// Commits are of very different sizes, but those beside each other are mostly alike.
+fn next_limit(walked: &[Walked]) -> usize {
+    let envelopes: usize = walked
+        .iter()
+        .flat_map(|walked| &walked.commit)
+        .map(|commit| commit.envelopes.len())
+        .sum();
+    (PAGE_ENVELOPES * walked.len() / envelopes.max(1)).clamp(1, PAGE_COMMITS)
+}
+
+/// `None` where it cannot be read: then the walk is at its end.
+fn place_of(walked: &Walked) -> Option<Place> {
+    let last = walked.commit.as_ref().ok()?.envelopes.last()?;
+    Some(Place {
+        stream: walked.key.stream.clone(),
+        first_version: walked.key.first_version,
+        version: last.version,
+        hash: last.hash,
+    })
+}
+
+fn check(page: Page) -> Checked {
+    let mut checked = Checked {
+        recorded: Vec::new(),
+        fault: None,
+        commits: 0,
+        envelopes: 0,
+        unknown: 0,
+    };
+    let mut at = page.before;
+    for walked in page.walked {
+        let next = place_of(&walked);
+        if let Err(fault) = check_commit(at.as_ref(), walked, &mut checked) {
+            checked.fault = Some(fault);
+            break;
+        }
+        at = next;
+    }
+    checked
+}
+
+fn check_commit(at: Option<&Place>, walked: Walked, checked: &mut Checked) -> Result<(), Fault> {
+    let Walked { key, commit } = walked;
+    let in_order = |at: &Place| (at.stream.as_str(), at.first_version) < (key.stream.as_str(), key.first_version);
+    if !at.is_none_or(in_order) {
+        return Err(fault(&key, key.first_version, "the journal's order is broken here"));
+    }
+    let unreadable = |why| fault(&key, key.first_version, format!("the commit cannot be read: {why}"));
+    let commit = commit.map_err(unreadable)?;
+    check_bounds(&key, &commit)?;
+    let at = at.filter(|at| at.stream == key.stream);
+    let previous = at.map_or((0, Hash::GENESIS), |at| (at.version, at.hash));
+    verify_chain(previous, &commit.envelopes).map_err(|broken| fault(&key, broken.version, broken.fault))?;
+    checked.commits += 1;
+    checked.read(&key, commit)
+}
+
+fn check_bounds(key: &CommitKey, commit: &Commit) -> Result<(), Fault> {
+    let Some(last) = commit.envelopes.last() else {
+        return Err(fault(key, key.first_version, "the commit is empty"));
+    };
+    let bounds = (key.first_version, last.version);
+    let strange = commit
+        .envelopes
+        .iter()
+        .find(|envelope| envelope.stream != key.stream || (envelope.commit.first, envelope.commit.last) != bounds);
+    match strange {
+        Some(strange) => Err(fault(key, strange.version, "it is not of the commit that it stands in")),
+        None => Ok(()),
+    }
+}
+
+fn fault(key: &CommitKey, version: u64, rule: impl Into<String>) -> Fault {
+    Fault::new(&key.stream, version, rule)
+}
+
+impl Checked {
+    fn read(&mut self, key: &CommitKey, commit: Commit) -> Result<(), Fault> {
+        for envelope in commit.envelopes {
+            let version = envelope.version;
+            self.envelopes += 1;
+            match Recorded::read(envelope) {
+                Ok(recorded) => self.recorded.push(recorded),
+                Err(DecodeError::UnknownName(_)) => self.unknown += 1,
+                Err(error) => return Err(fault(key, version, causes(&error))),
+            }
+        }
+        Ok(())
+    }
+}

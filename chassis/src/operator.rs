@@ -1,0 +1,69 @@
+//! What the operator's commands stand on: a service's stores and broker, opened beside the service or in its place.
+//!
+//! It must not know what any service is about: that is in the profile that each service hands out.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use contracts::StreamKind;
+use msgqueue::Broker;
+use persistence::Stores;
+
+use crate::audit::Audit;
+use crate::config::{Defaults, Settings};
+use crate::service::{self, StartError};
+use crate::views::View;
+
+/// What commands have to know of a service.
+#[derive(Clone, Copy)]
+pub struct Profile {
+    pub defaults: &'static Defaults,
+    /// The kinds of streams that its journal holds.
+    pub streams: &'static [StreamKind],
+    pub views: fn() -> Vec<Arc<dyn View>>,
+    /// Its own rules about what its journal may hold.
+    pub audit: fn() -> Box<dyn Audit>,
+}
+
+/// A service's stores and broker.
+pub struct Workplace {
+    pub settings: Settings,
+    pub stores: Stores,
+    pub broker: Broker,
+}
+
+/// A service's stores, with the service kept from running.
+pub struct Takeover {
+    pub stores: Stores,
+    _lock: File,
+}
+
+impl Workplace {
+    /// Opens what is there. The service may be running, or not.
+    ///
+    /// # Errors
+    /// [`StartError::NoStore`] where nothing is there: opening it would make it, which would hide a wrong folder.
+    pub async fn open(settings: Settings) -> Result<Self, StartError> {
+        if !persistence::is_there(&settings.store) {
+            return Err(StartError::NoStore(settings.store));
+        }
+        let stores = persistence::open(&settings.store).await?;
+        service::claim(&stores, &settings).await?;
+        let broker = msgqueue::open(&settings.broker).await?;
+        Ok(Self {
+            settings,
+            stores,
+            broker,
+        })
+    }
+}
+
+impl Takeover {
+    /// Opens the stores, or makes them. No process of the service may be running on its data folder.
+    pub async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let lock = service::lock_data_dir(settings)?;
+        let stores = persistence::open(&settings.store).await?;
+        service::claim(&stores, settings).await?;
+        Ok(Self { stores, _lock: lock })
+    }
+}

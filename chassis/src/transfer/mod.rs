@@ -1,0 +1,11 @@
+//! The log as a file and back: one envelope a line, in the order of the log, from which a journal can be restored.
+
+mod assembly;
+mod export;
+mod lines;
+mod restore;
+
+pub(crate) use assembly::{Assembly, Incomplete, Taken};
+pub use export::{Export, ExportError, Exported, export};
+pub(crate) use lines::Lines;
+pub use restore::{Left, RestoreError, Restored, restore};

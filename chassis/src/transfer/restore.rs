@@ -1,0 +1,183 @@
+//! Fills an empty journal from an exported log: the same envelopes in the same commits, hash for hash.
+//!
+//! What it restores waits in the outbox. So a fresh broker gets everything, and one that has it already gets repeats,
+//! which consumers recognise.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead};
+use std::sync::Arc;
+
+use contracts::{Envelope, Hash, StreamId, StreamKind};
+use futures::{StreamExt, TryStreamExt, stream};
+use persistence::{AppendError, Commit, Journal, StoreError};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::{Assembly, Incomplete, Lines, Taken};
+
+/// Envelopes that are appended together.
+const BATCH: usize = 2_000;
+/// Streams that are appended to at the same time.
+const STREAMS: usize = 256;
+
+/// What was restored.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Restored {
+    pub streams: u64,
+    pub commits: u64,
+    pub envelopes: u64,
+    /// Envelopes that came again.
+    pub repeats: u64,
+    /// Envelopes of streams that belong to other services.
+    pub of_others: u64,
+    /// Commits whose end is not in the file.
+    pub left_out: Vec<Left>,
+}
+
+/// A commit that was left out, because the file was cut off in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    pub stream: StreamId,
+    pub first: u64,
+    pub last: u64,
+    /// The last of its versions that is in the file.
+    pub until: u64,
+}
+
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    #[error("the journal is not empty; restore into a fresh data folder")]
+    NotEmpty,
+    #[error("line {line}: {what}; {commits} commits before it are restored, and nothing behind it")]
+    Refused { line: u64, what: String, commits: u64 },
+    #[error("the journal refuses a commit: {0}")]
+    Append(#[from] AppendError),
+    #[error("the store fails: {0}")]
+    Store(#[from] StoreError),
+    #[error("the file cannot be read: {0}")]
+    File(#[from] io::Error),
+}
+
+/// Restores the streams of these kinds. Told is how many bytes of the file were read.
+///
+/// # Errors
+/// [`RestoreError`]. A file that is damaged is refused from there on.
+pub async fn restore(
+    journal: &Arc<dyn Journal>,
+    kinds: &[StreamKind],
+    reader: impl BufRead + Send,
+    seen: &(dyn Fn(u64) + Sync),
+) -> Result<Restored, RestoreError> {
+    if !journal.walk(None, 1).await?.is_empty() {
+        return Err(RestoreError::NotEmpty);
+    }
+    let mut lines = Lines::new(reader);
+    let mut work = Work::new(Arc::clone(journal), kinds);
+    while let Some((bytes, line)) = lines.next()? {
+        let taken = match line {
+            Ok(envelope) => work.take(envelope),
+            Err(unreadable) => Err(unreadable.what()),
+        };
+        if let Err(what) = taken {
+            work.flush().await?;
+            return Err(RestoreError::Refused {
+                line: lines.number(),
+                what,
+                commits: work.restored.commits,
+            });
+        }
+        if work.waiting_envelopes >= BATCH {
+            work.flush().await?;
+        }
+        seen(bytes);
+    }
+    work.finish().await
+}
+
+/// The commits of one stream that wait to be appended, each with the hash that it follows.
+type Waiting = Vec<(Hash, Commit)>;
+
+struct Work<'a> {
+    journal: Arc<dyn Journal>,
+    kinds: &'a [StreamKind],
+    assembly: Assembly,
+    waiting: HashMap<StreamId, Waiting>,
+    waiting_envelopes: usize,
+    restored: Restored,
+}
+
+impl<'a> Work<'a> {
+    fn new(journal: Arc<dyn Journal>, kinds: &'a [StreamKind]) -> Self {
+        Self {
+            journal,
+            kinds,
+            assembly: Assembly::default(),
+            waiting: HashMap::new(),
+            waiting_envelopes: 0,
+            restored: Restored::default(),
+        }
+    }
+
+    /// What is wrong with it, if it cannot be restored.
+    fn take(&mut self, envelope: Envelope) -> Result<(), String> {
+        if !self.kinds.iter().any(|kind| envelope.stream.is(*kind)) {
+            self.restored.of_others += 1;
+            return Ok(());
+        }
+        match self.assembly.take(envelope).map_err(|fault| fault.to_string())? {
+            Taken::Repeat => self.restored.repeats += 1,
+            Taken::Next => {}
+            Taken::Whole(envelopes, previous) => self.wait(envelopes, previous),
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, envelopes: Vec<Envelope>, previous: Hash) {
+        let Some(stream) = envelopes.first().map(|first| first.stream.clone()) else {
+            return;
+        };
+        self.waiting_envelopes += envelopes.len();
+        let commit = Commit {
+            id: Uuid::now_v7(),
+            envelopes: envelopes.into_iter().map(Arc::new).collect(),
+        };
+        self.waiting.entry(stream).or_default().push((previous, commit));
+    }
+
+    /// Appends what waits: the commits of a stream in order, streams side by side so that they share the disk's syncs.
+    async fn flush(&mut self) -> Result<(), RestoreError> {
+        self.waiting_envelopes = 0;
+        let journal = &self.journal;
+        let appends = self.waiting.drain().map(|(_, commits)| append(journal, commits));
+        let mut appends = stream::iter(appends).buffer_unordered(STREAMS);
+        while let Some((commits, envelopes)) = appends.try_next().await? {
+            self.restored.commits += commits;
+            self.restored.envelopes += envelopes;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Restored, RestoreError> {
+        self.flush().await?;
+        let left = |incomplete: Incomplete| Left {
+            stream: incomplete.stream,
+            first: incomplete.commit.first,
+            last: incomplete.commit.last,
+            until: incomplete.until,
+        };
+        self.restored.left_out = self.assembly.incomplete().into_iter().map(left).collect();
+        self.restored.streams = self.assembly.streams();
+        Ok(self.restored)
+    }
+}
+
+/// Returns how many commits and envelopes they were.
+async fn append(journal: &Arc<dyn Journal>, commits: Waiting) -> Result<(u64, u64), RestoreError> {
+    let (mut count, mut envelopes) = (0, 0);
+    for (previous, commit) in commits {
+        count += 1;
+        envelopes += commit.envelopes.len() as u64;
+        journal.append(previous, &commit).await?;
+    }
+    Ok((count, envelopes))
+}
