@@ -4,10 +4,15 @@
 
 mod api;
 mod demo;
+mod export;
 mod load;
 mod output;
 mod parked;
+mod rebuild;
+mod restore;
 mod serve;
+mod services;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -41,6 +46,14 @@ enum Command {
     Load(load::Options),
     /// List the messages that the services could not apply yet, or publish again what they lack
     Parked(parked::Options),
+    /// Build a service's views anew from the log, and let them take over; the service may run meanwhile
+    Rebuild(rebuild::Options),
+    /// Prove a service's journal, and its views against the log, or an exported log by itself
+    Verify(verify::Options),
+    /// Write the log as JSON lines, one envelope each
+    Export(export::Options),
+    /// Fill a service's empty journal from an exported log
+    Restore(restore::Options),
 }
 
 fn main() -> ExitCode {
@@ -49,5 +62,9 @@ fn main() -> ExitCode {
         Command::Demo(options) => binary::run(demo::run(options)),
         Command::Load(options) => binary::run(load::run(options)),
         Command::Parked(options) => binary::run(parked::run(options)),
+        Command::Rebuild(options) => binary::run(rebuild::run(options)),
+        Command::Verify(options) => binary::run(verify::run(options)),
+        Command::Export(options) => binary::run(export::run(options)),
+        Command::Restore(options) => binary::run(restore::run(options)),
     }
 }
