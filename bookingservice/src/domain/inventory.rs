@@ -1,5 +1,7 @@
 mod bookings;
 mod compact_id;
+#[cfg(test)]
+mod model;
 mod snapshot;
 
 use chassis::Recorded;
@@ -256,7 +258,7 @@ mod tests {
     const HOUR: i64 = 3_600;
 
     /// The event starts at hour 0 and ends at hour 2.
-    fn at(hour: i64) -> Timestamp {
+    pub(super) fn at(hour: i64) -> Timestamp {
         Timestamp::from_second(1_797_343_200 + hour * HOUR).unwrap()
     }
 
@@ -275,7 +277,7 @@ mod tests {
         }
     }
 
-    fn take_in(inventory: &mut Inventory, event: DomainEvent) {
+    pub(super) fn take_in(inventory: &mut Inventory, event: DomainEvent) {
         let sealed = Unsealed {
             id: Uuid::now_v7(),
             name: event.name(),

@@ -86,6 +86,13 @@ impl Bookings {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        let mut count = 0;
+        self.by_id.visit(|_, _| count += 1);
+        count
+    }
+
     pub(super) fn pack(&self, out: &mut Vec<u8>) -> Result<(), TooLarge> {
         self.by_id.pack(out, |_| true)
     }
