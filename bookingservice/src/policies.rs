@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chassis::Recorded;
 use chassis::consumer::HandlerError;
 use chassis::desk::{Desk, Request};
+use chassis::faults;
 use chassis::policies::{Policy, not_carried_out};
 use contracts::{Actor, DomainEvent, EventDetails, InventoryTerms, StreamId, StreamKind};
 
@@ -73,11 +74,20 @@ fn terms_of(details: &EventDetails, source_version: u64) -> Option<InventoryTerm
         event_name: details.name.clone(),
         start_time: details.start_time,
         end_time: details.end_time,
-        capacity: details.capacity?,
+        capacity: details.capacity.map(in_force)?,
         max_seats_per_booking: details.max_seats_per_booking,
         max_seats_per_user: details.max_seats_per_user,
         sales_start: details.sales_start,
         sales_end: details.sales_end.unwrap_or(details.start_time),
         source_version,
     })
+}
+
+/// What the inventory sells up to.
+fn in_force(capacity: u32) -> u32 {
+    if faults::unguarded("capacity") {
+        u32::MAX
+    } else {
+        capacity
+    }
 }

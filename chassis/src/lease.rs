@@ -10,6 +10,8 @@ use persistence::{Lease, LeaseRecord, StoreError};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use crate::clock;
+
 /// A counter that stands still for this long has lost its holder.
 const LIFETIME: Duration = Duration::from_secs(3);
 /// How often a holder raises its counter, and others look.
@@ -37,20 +39,20 @@ impl LeaseKeeper {
             name,
             me: Uuid::now_v7().to_string(),
             seen: None,
-            next_beat: Instant::now(),
+            next_beat: clock::monotonic(),
             holds: false,
         }
     }
 
     /// Whether this process holds the lease now; takes or renews it where that is due.
     pub(crate) async fn hold(&mut self) -> Result<bool, StoreError> {
-        if Instant::now() < self.next_beat {
+        if clock::monotonic() < self.next_beat {
             return Ok(self.holds);
         }
         self.holds = false;
         let current = self.store.read(self.name).await?;
         if !self.may_take(current.as_ref()) {
-            self.next_beat = Instant::now() + BEAT;
+            self.next_beat = clock::monotonic() + BEAT;
             return Ok(false);
         }
         let next = LeaseRecord {
@@ -58,7 +60,7 @@ impl LeaseKeeper {
             counter: current.as_ref().map_or(1, |record| record.counter + 1),
         };
         self.holds = self.store.replace(self.name, current.as_ref(), &next).await?;
-        self.next_beat = Instant::now() + BEAT;
+        self.next_beat = clock::monotonic() + BEAT;
         Ok(self.holds)
     }
 
@@ -105,11 +107,13 @@ impl LeaseKeeper {
             return true;
         }
         match &self.seen {
-            Some(sighting) if sighting.record == *record => sighting.since.elapsed() >= LIFETIME,
+            Some(sighting) if sighting.record == *record => {
+                clock::monotonic().duration_since(sighting.since) >= LIFETIME
+            }
             _ => {
                 self.seen = Some(Sighting {
                     record: record.clone(),
-                    since: Instant::now(),
+                    since: clock::monotonic(),
                 });
                 false
             }

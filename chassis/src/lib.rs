@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod consumer;
 pub mod desk;
+pub mod faults;
 pub mod feed;
 pub mod health;
 pub mod http;

@@ -9,6 +9,7 @@ use persistence::Write;
 
 use crate::consumer::{Handler, HandlerError, Refusal};
 use crate::desk::DeskError;
+use crate::faults;
 use crate::recorded::Recorded;
 
 /// Streams whose envelopes are reacted to at the same time.
@@ -82,6 +83,7 @@ impl Policies {
         for recorded in envelopes {
             for policy in &self.policies {
                 policy.react(recorded).await?;
+                faults::point("policy.reacted");
             }
         }
         Ok(())

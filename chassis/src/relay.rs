@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::background::pressure;
+use crate::faults;
 use crate::health::Part;
 use crate::lease::LeaseKeeper;
 use crate::metrics::RelayMetrics;
@@ -130,6 +131,7 @@ impl Relay {
             return Ok(0);
         }
         let started = Instant::now();
+        faults::point("relay.leased");
         let commits = self.journal.unpublished(ROUND_COMMITS).await?;
         self.measure(&commits).await?;
         if commits.is_empty() {
@@ -137,8 +139,14 @@ impl Relay {
         }
         let keys: Vec<CommitKey> = commits.iter().filter_map(Commit::key).collect();
         let envelopes: Vec<Arc<Envelope>> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
+        if faults::unguarded("mark_after_emit") {
+            self.journal.mark_published(&keys).await?;
+        }
+        faults::point("relay.read");
         self.emitter.emit(&envelopes).await?;
+        faults::point("relay.emitted");
         self.journal.mark_published(&keys).await?;
+        faults::point("relay.marked");
         self.metrics.published(envelopes.len());
         pressure().give_way(started.elapsed()).await;
         Ok(keys.len())

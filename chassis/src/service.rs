@@ -25,6 +25,7 @@ use crate::config::Settings;
 use crate::consumer::Progress;
 use crate::consumer::parking::Parking;
 use crate::desk::{Aggregate, Desk, Snapshots};
+use crate::faults;
 use crate::health::{Health, Part};
 use crate::http::server::{self, Api, Listeners, Server};
 use crate::metrics::Metrics;
@@ -97,8 +98,9 @@ impl Service {
         let part = |name: &str| health.part(format!("{}.{name}", settings.service));
         let (store_part, broker_part) = (part("store"), part("broker"));
         let background = background::runtime().map_err(StartError::Background)?;
-        let stores = persistence::open_beside(&settings.store, &background).await?;
+        let stores = faults::loosened(persistence::open_beside(&settings.store, &background).await?);
         claim(&stores, &settings).await?;
+        faults::point("service.claimed");
         store_part.ok();
         let broker = open_broker(&background, &settings.broker).await?;
         broker_part.ok();
@@ -155,6 +157,7 @@ impl Service {
     pub async fn start_views(&self, views: Vec<Arc<dyn View>>) -> Result<LiveViews, StartError> {
         let generations = Generations::open(Arc::clone(&self.stores.documents)).await?;
         let generation = generations.live().await?;
+        faults::point("service.generation");
         let (handler, progress) = Views::prepare(&views, &generation, &self.stores).await?;
         let live = LiveViews::new(generation, progress.clone(), Arc::clone(&self.stores.documents));
         let follower = Follower {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use chassis::Recorded;
 use chassis::consumer::HandlerError;
 use chassis::desk::{Desk, Request};
+use chassis::faults;
 use chassis::policies::{Policy, not_carried_out};
 use contracts::{Actor, DomainEvent, EventDetails, LocationDetails, StreamId, StreamKind};
 use persistence::{Collection, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
@@ -131,6 +132,7 @@ impl Policy for FollowLocation {
         match &recorded.event {
             DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details) => {
                 self.note(details).await?;
+                faults::point("location.noted");
                 self.look_at_location(recorded, details).await
             }
             DomainEvent::LocationChanged(details) => self.location_changed(recorded, details).await,

@@ -1,4 +1,5 @@
-//! What tests need: the real platform as a process, a client, a clock that jumps, and waiting without sleeping.
+//! What tests need: the real platform as a process, a client, a clock that jumps, waiting without sleeping, and a
+//! [`history`] of what many clients asked, held against what became of it.
 //!
 //! No production code depends on this crate. Faults panic: they are the test's failure.
 #![allow(
@@ -12,10 +13,11 @@ mod client;
 mod clock;
 mod eventually;
 mod histories;
+pub mod history;
 mod platform;
 
 pub use client::{Client, Reply};
 pub use clock::ManualClock;
 pub use eventually::eventually;
 pub use histories::{Histories, Written};
-pub use platform::{Platform, PlatformBuilder};
+pub use platform::{Ended, Platform, PlatformBuilder};

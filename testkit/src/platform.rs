@@ -28,6 +28,13 @@ pub struct PlatformBuilder {
     variables: Vec<(String, String)>,
 }
 
+/// A platform that ended before it was ready.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub error: String,
+}
+
 enum Folder {
     Own(TempDir),
     Shared(PathBuf),
@@ -65,7 +72,45 @@ impl PlatformBuilder {
         self
     }
 
+    /// Starts it and waits until it is ready.
     pub async fn start(self) -> Platform {
+        match self.try_start().await {
+            Ok(platform) => platform,
+            Err(ended) => panic!("it ended before it was ready, {}: {}", ended.status, ended.error),
+        }
+    }
+
+    /// Starts it and kills it after `life`, wherever it has got by then. Returns it where it is ready sooner.
+    pub async fn start_for(self, life: Duration) -> Option<Platform> {
+        let mut starting = self.spawn();
+        match timeout(life, read_banner(&mut starting.child)).await {
+            Ok(endpoints) => Some(Platform {
+                endpoints: endpoints.expect("it ended by itself before it was ready"),
+                ..starting
+            }),
+            Err(_) => {
+                starting.child.kill().await.unwrap();
+                None
+            }
+        }
+    }
+
+    /// Like [`PlatformBuilder::start`], for one that may not live to be ready.
+    pub async fn try_start(self) -> Result<Platform, Ended> {
+        let mut starting = self.spawn();
+        let endpoints = timeout(START, read_banner(&mut starting.child))
+            .await
+            .expect("the platform did not start in time");
+        if let Some(endpoints) = endpoints {
+            return Ok(Platform { endpoints, ..starting });
+        }
+        let error = standard_error(&mut starting.child).await;
+        let status = starting.child.wait().await.unwrap();
+        Err(Ended { status, error })
+    }
+
+    /// A process that is not ready yet.
+    fn spawn(self) -> Platform {
         let mut command = Command::new(&self.binary);
         command.args(&self.arguments).arg("--data-dir").arg(self.folder.path());
         for key in ["LISTEN", "LISTEN_TLS", "LISTEN_METRICS"] {
@@ -77,14 +122,10 @@ impl PlatformBuilder {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
-        let endpoints = timeout(START, read_banner(&mut child))
-            .await
-            .expect("the platform did not start in time");
         Platform {
-            child,
+            child: command.spawn().unwrap(),
             folder: self.folder,
-            endpoints,
+            endpoints: HashMap::new(),
         }
     }
 }
@@ -154,6 +195,16 @@ impl Platform {
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
+
+    /// SIGSTOP: it lives and does nothing.
+    pub fn pause(&self) {
+        signal(self.pid(), "STOP");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        signal(self.pid(), "CONT");
+    }
 }
 
 fn signal(pid: u32, name: &str) {
@@ -163,14 +214,13 @@ fn signal(pid: u32, name: &str) {
     assert!(status.unwrap().success());
 }
 
-/// Reads up to the end of the banner; what follows is read on so that the process never waits for room.
-async fn read_banner(child: &mut Child) -> HashMap<String, String> {
+/// Reads up to the end of the banner; what follows is read on so that the process never waits for room. `None` where it
+/// ends before.
+async fn read_banner(child: &mut Child) -> Option<HashMap<String, String>> {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut endpoints = HashMap::new();
     loop {
-        let Some(line) = lines.next_line().await.unwrap() else {
-            panic!("it ended before it was ready: {}", standard_error(child).await);
-        };
+        let line = lines.next_line().await.unwrap()?;
         if line.starts_with("Ctrl-C") {
             break;
         }
@@ -181,7 +231,7 @@ async fn read_banner(child: &mut Child) -> HashMap<String, String> {
         }
     }
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    endpoints
+    Some(endpoints)
 }
 
 async fn standard_error(child: &mut Child) -> String {

@@ -1,5 +1,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{DeskError, Outcome};
+use chassis::faults;
 use chassis::http::consistency::Token;
 use chassis::http::form::{self, Form};
 use chassis::http::paging::{Page, PageRequest, query_of};
@@ -64,6 +65,7 @@ pub(super) async fn register(
         let stream = StreamId::new(StreamKind::User, &id).map_err(|_| Problem::internal())?;
         // Names first: a user in the log without a name could not be repaired.
         api.users.add(&id, &person).await?;
+        faults::point("users.named");
         let mut request = base.clone().with(Register { id: id.clone() });
         request.actor = Actor::new(id.clone());
         match api.registrations.handle(&stream, request).await {
@@ -76,6 +78,7 @@ pub(super) async fn register(
 
 /// The names of an earlier try that was not carried out give way; those of the first one that was stay.
 async fn registered(api: &BookingApi, id: String, person: Person, outcome: &Outcome) -> Result<HttpResponse, Problem> {
+    faults::point("users.registered");
     let person = if outcome.replayed {
         api.users.get(&id).await?.unwrap_or(person)
     } else {

@@ -30,6 +30,7 @@ pub use progress::Progress;
 use crate::background::pressure;
 use crate::causes;
 use crate::clock::Clock;
+use crate::faults;
 use crate::health::Part;
 use crate::metrics::ConsumerMetrics;
 use crate::recorded::Recorded;
@@ -134,8 +135,13 @@ impl Consumer {
                 batch = subscription.next_batch(BATCH) => {
                     let batch = batch?;
                     let started = Instant::now();
+                    if faults::unguarded("ack_after_apply") {
+                        self.acknowledge(&mut *subscription, &batch).await?;
+                    }
+                    faults::point("consumer.taken");
                     self.step(&batch, &mut parked).await?;
                     self.acknowledge(&mut *subscription, &batch).await?;
+                    faults::point("consumer.acknowledged");
                     if batch.len() == BATCH && measured.elapsed() >= MEASURE {
                         measured = Instant::now();
                         self.measure().await?;

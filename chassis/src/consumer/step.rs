@@ -11,6 +11,7 @@ use tracing::{error, warn};
 use super::parking::{Parked, Reason, reason_of};
 use super::plan::{Incoming, Plan, Refused, Verdict};
 use super::{Consumer, HandlerError, StepError};
+use crate::faults;
 use crate::recorded::Recorded;
 
 /// A batch as it is sorted.
@@ -166,6 +167,7 @@ impl Consumer {
     /// Carries out what a sorted batch leads to: documents first, progress behind them, parked entries last.
     async fn settle(&self, sorted: Sorted) -> Result<(), StepError> {
         let mut writes = self.handler.handle(&sorted.apply).await?;
+        faults::point("consumer.handled");
         for parked in &sorted.park {
             self.report(parked);
             writes.extend(self.parking.write(parked).await?);
@@ -174,9 +176,14 @@ impl Consumer {
             writes.push(self.progress.write(stream, revision, position));
         }
         writes.extend(self.removals(&sorted));
+        faults::point_when(!sorted.park.is_empty(), "consumer.parking");
+        faults::point_when(!sorted.settled.is_empty(), "consumer.unparking");
         if !writes.is_empty() {
             self.documents.put(writes).await?;
         }
+        faults::point_when(!sorted.park.is_empty(), "consumer.parked");
+        faults::point_when(!sorted.settled.is_empty(), "consumer.unparked");
+        faults::point("consumer.stored");
         self.metrics.consumed(&self.group, "applied", sorted.apply.len());
         self.progress.announce();
         Ok(())

@@ -16,6 +16,7 @@ use super::live::{CatchUpError, Live};
 use super::snapshot::keeper::Keeper;
 use super::{DeskError, Job, Outcome, Shared};
 use crate::background::pressure;
+use crate::faults;
 use crate::recorded::Recorded;
 
 /// Jobs decided together at most; keeps usual commits well under the journal's bound.
@@ -189,8 +190,10 @@ impl<A: Aggregate> Clerk<A> {
             id: Uuid::now_v7(),
             envelopes,
         };
+        faults::point("desk.decided");
         match self.append_surely(previous, &commit).await {
             Ok(()) => {
+                faults::point("desk.appended");
                 self.shared.metrics.committed(recorded.len());
                 self.shared.appended.notify_one();
                 self.batch_jobs = BATCH_JOBS;
@@ -253,6 +256,7 @@ impl<A: Aggregate> Clerk<A> {
             // Whoever asked may have gone; what was committed stands all the same.
             let _ = job.reply.send(answer);
         }
+        faults::point("desk.answered");
     }
 
     async fn outcome(

@@ -10,6 +10,7 @@ use persistence::StoreError;
 
 use super::problem::Problem;
 use crate::consumer::Progress;
+use crate::faults;
 use crate::views::LiveProgress;
 
 pub const HEADER: &str = "Consistency-Token";
@@ -63,6 +64,9 @@ impl Token {
     /// # Errors
     /// 503 with Retry-After where it takes too long.
     pub async fn wait(&self, progress: &impl Reaches) -> Result<(), Problem> {
+        if faults::unguarded("consistency_tokens") {
+            return Ok(());
+        }
         let deadline = Instant::now() + PATIENCE;
         for (stream, version) in &self.positions {
             let patience = deadline.saturating_duration_since(Instant::now());

@@ -29,6 +29,7 @@ pub(crate) use replay::Replay;
 pub use unit::{Key, UnitOfWork};
 
 use crate::consumer::{Handler, HandlerError, Progress};
+use crate::faults;
 use crate::recorded::Recorded;
 
 /// One read model.
@@ -117,8 +118,10 @@ impl Handler for Views {
             }
         }
         let (writes, texts) = unit.finish()?;
+        faults::point("views.computed");
         for (collection, entries) in texts {
             self.search.index(&collection, &entries).await?;
+            faults::point("views.indexed");
         }
         Ok(writes)
     }

@@ -1,5 +1,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{Outcome, Request};
+use chassis::faults;
 use chassis::http::consistency::Token;
 use chassis::http::form::Form;
 use chassis::http::paging::{Page, PageRequest};
@@ -43,6 +44,7 @@ pub(super) async fn create(
         // the desk checks: it knows a repeated key before it knows today's halls.
         event::check(&details).map_err(|violations| Problem::invalid(field_errors(violations)))?;
         event::move_to(&mut details, &create_place(&api, place, &base).await?);
+        faults::point("events.placed");
     }
     let command = |id| EventCommand::Create(Box::new(EventDetails { id, ..details.clone() }));
     let taken = |rejection: &EventRejection| *rejection == EventRejection::AlreadyExists;

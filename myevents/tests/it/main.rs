@@ -9,6 +9,7 @@
 mod bad_input;
 mod booking;
 mod bookings;
+mod crashes;
 mod demo;
 mod events;
 mod history;
@@ -20,4 +21,5 @@ mod parked;
 mod racing;
 mod snapshots;
 mod support;
+mod trial;
 mod upcasting;

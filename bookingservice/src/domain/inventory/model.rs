@@ -120,7 +120,7 @@ impl Model {
                 user_id,
                 seats,
             } => self.expected_booking(booking_id, user_id, *seats, now),
-            InventoryCommand::Cancel { booking_id } => self.expected_cancellation(booking_id, now),
+            InventoryCommand::Cancel { booking_id, .. } => self.expected_cancellation(booking_id, now),
         }
     }
 
@@ -199,6 +199,7 @@ impl Model {
             event_id: "aida".to_owned(),
             user_id: sale.user_id.clone(),
             seats: sale.seats,
+            cancelled_by: CancelledBy::Holder,
         })])
     }
 
@@ -265,7 +266,11 @@ impl Run {
             }
             Step::Cancel(which) => {
                 let booking_id = self.some_booking(which);
-                self.command(&InventoryCommand::Cancel { booking_id });
+                let cancelled_by = CancelledBy::Holder;
+                self.command(&InventoryCommand::Cancel {
+                    booking_id,
+                    cancelled_by,
+                });
             }
             Step::SetTerms { newer, mut terms } => {
                 terms.source_version = self.version(newer);

@@ -1,0 +1,112 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chassis::consumer::parking::Parking;
+use chassis::views::Generations;
+use msgqueue::Broker;
+use persistence::Stores;
+use tokio::time::sleep;
+
+use super::{Findings, Kind};
+
+/// How long a platform may take to publish and consume what it has.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(50);
+/// No group has this name, so all of the log waits for it.
+const NOBODY: &str = "history.nobody";
+
+/// Where the services keep what they have, by URL.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    pub event_store: String,
+    pub booking_store: String,
+    pub broker: String,
+}
+
+/// The same, opened beside the platform.
+pub(super) struct Opened {
+    pub(super) events: Stores,
+    pub(super) bookings: Stores,
+    pub(super) broker: Broker,
+}
+
+impl Parts {
+    /// Everything embedded, in one data folder.
+    pub fn of_folder(folder: &Path) -> Self {
+        Self {
+            event_store: format!("sqlite:{}", folder.join("event").display()),
+            booking_store: format!("sqlite:{}", folder.join("booking").display()),
+            broker: format!("embedded:{}", folder.join("broker").display()),
+        }
+    }
+
+    pub(super) async fn open(&self) -> Opened {
+        Opened {
+            events: persistence::open(&self.event_store).await.unwrap(),
+            bookings: persistence::open(&self.booking_store).await.unwrap(),
+            broker: msgqueue::open(&self.broker).await.unwrap(),
+        }
+    }
+}
+
+impl Opened {
+    /// Waits until everything is published and every group has consumed everything.
+    pub(super) async fn settle(&self, findings: &mut Findings) {
+        let deadline = Instant::now() + PATIENCE;
+        let groups = self.groups().await;
+        let mut before = None;
+        loop {
+            let now = self.backlog(&groups).await;
+            // Twice the same nothing: what the last message led to would have shown by now.
+            if now.1 == 0 && before == Some(now) {
+                return;
+            }
+            if Instant::now() > deadline {
+                return findings.add(Kind::Stuck, format!("{} commits or messages still wait", now.1));
+            }
+            before = Some(now);
+            sleep(LOOK).await;
+        }
+    }
+
+    /// How many messages the log has, and how much is not published or not consumed.
+    async fn backlog(&self, groups: &[String]) -> (u64, u64) {
+        let log = self.lag(NOBODY).await;
+        let mut waiting = 0;
+        for stores in [&self.events, &self.bookings] {
+            waiting += stores.journal.unpublished_count().await.unwrap();
+        }
+        for group in groups {
+            waiting += self.lag(group).await;
+        }
+        (log, waiting)
+    }
+
+    pub(super) async fn lag(&self, group: &str) -> u64 {
+        let lag = self.broker.listener.lag(group).await.unwrap();
+        lag.expect("this broker cannot tell how far a group is")
+    }
+
+    async fn groups(&self) -> Vec<String> {
+        let mut groups = vec!["event.policies".to_owned(), "booking.policies".to_owned()];
+        for (service, stores) in [("event", &self.events), ("booking", &self.bookings)] {
+            let generations = Generations::open(Arc::clone(&stores.documents)).await.unwrap();
+            groups.push(generations.live().await.unwrap().group(service));
+        }
+        groups
+    }
+
+    pub(super) async fn check_nothing_is_parked(&self, findings: &mut Findings) {
+        for stores in [&self.events, &self.bookings] {
+            let parking = Parking::open(Arc::clone(&stores.documents)).await.unwrap();
+            for parked in parking.list(None).await.unwrap() {
+                let what = format!(
+                    "{} {}@{}: {}",
+                    parked.group, parked.stream, parked.version, parked.detail
+                );
+                findings.add(Kind::Parked, what);
+            }
+        }
+    }
+}
