@@ -1,6 +1,6 @@
 # Everything a newcomer needs. Only Rust and a C compiler have to be there.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint deny clean
+.PHONY: help run build test bench lint deny clean
 
 # Where data goes and what else `myevents serve` should be told: make run ARGS="--data-dir /tmp/trial"
 ARGS ?=
@@ -17,6 +17,11 @@ build: tools ## Build all binaries for release, into target/release
 test: tools ## Run every test: the README's test command
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace
+
+# One build of both, so that their dependencies are built once.
+bench: tools ## Measure the released platform, and write docs/benchmarks.md
+	cargo build --release --locked --package myevents --package benchmarks
+	target/release/benchmarks run --write docs/benchmarks.md $(ARGS)
 
 lint: tools ## Check format, lints and dependencies
 	cargo fmt --all --check
