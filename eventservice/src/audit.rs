@@ -96,3 +96,88 @@ impl Audit for HistoryAudit {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, Unsealed};
+    use jiff::Timestamp;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A payload that can be read as that of any of these names.
+    fn recorded(stream: &str, name: &str) -> Recorded {
+        let sealed = Unsealed {
+            id: Uuid::now_v7(),
+            name: EventName::parse(name),
+            stream: StreamId::parse(stream).unwrap(),
+            version: 1,
+            commit: CommitBounds { first: 1, last: 1 },
+            schema_version: 1,
+            time: Timestamp::UNIX_EPOCH,
+            actor: Actor::system(),
+            idempotency: None,
+            payload: json!({"id": "1", "name": "Aida", "start": 0, "end": 1, "location_id": "2", "halls": []}),
+        };
+        let envelope: Envelope = sealed.seal(&Hash::GENESIS, None);
+        Recorded::read(envelope).unwrap()
+    }
+
+    /// What is wrong with a history, and with which of its envelopes, from 1.
+    fn verdict(history: &[(&str, &str)]) -> Result<(), (usize, HistoryFault)> {
+        let mut audit = HistoryAudit::default();
+        for (number, (stream, name)) in history.iter().enumerate() {
+            let taken = audit.take(&recorded(stream, name));
+            taken.map_err(|fault| (number + 1, fault))?;
+        }
+        Ok(())
+    }
+
+    const EVENT: &str = "event/1";
+    const LOCATION: &str = "location/2";
+
+    #[test]
+    fn what_is_created_changes_until_it_is_cancelled() {
+        let history = [
+            (LOCATION, "location.created"),
+            (EVENT, "event.created"),
+            (EVENT, "event.changed"),
+            (LOCATION, "location.changed"),
+            (EVENT, "event.cancelled"),
+            ("event/3", "event.created"),
+            (LOCATION, "location.changed"),
+        ];
+        assert_eq!(verdict(&history), Ok(()));
+    }
+
+    #[test]
+    fn each_is_created_once() {
+        let twice = Err((2, HistoryFault::CreatedTwice));
+        assert_eq!(verdict(&[(EVENT, "event.created"), (EVENT, "event.created")]), twice);
+        assert_eq!(
+            verdict(&[(LOCATION, "location.created"), (LOCATION, "location.created")]),
+            twice
+        );
+    }
+
+    #[test]
+    fn nothing_changes_before_it_is_created() {
+        for (stream, name) in [
+            (EVENT, "event.changed"),
+            (EVENT, "event.cancelled"),
+            (LOCATION, "location.changed"),
+        ] {
+            let history = [("event/3", "event.created"), (stream, name)];
+            assert_eq!(verdict(&history), Err((2, HistoryFault::NotCreated)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_cancelled_changes_no_more() {
+        for name in ["event.changed", "event.cancelled"] {
+            let history = [(EVENT, "event.created"), (EVENT, "event.cancelled"), (EVENT, name)];
+            assert_eq!(verdict(&history), Err((3, HistoryFault::Cancelled)), "{name}");
+        }
+    }
+}

@@ -26,7 +26,8 @@ Examples:
 
 Proves of the journal, version by version: no gaps, whole commits, an unbroken hash chain, payloads that can be read, no
 seat sold above the capacity then in force, every booking made once, and only bookings that stand cancelled. Then it
-replays the log and proves that every view is what its replay gives. It may run beside the service.
+replays the log, and proves that the journal has all that it published and that every view is what its replay gives. It
+may run beside the service.
 With --from it proves the same of an exported log, without any store; views are not in it.
 Exit code 1 means that something differs, and the first difference is named, or that it could not be verified.";
 
@@ -108,7 +109,7 @@ fn is_settled(report: &ViewsReport) -> bool {
 
 async fn replay(profile: &Profile, place: &Workplace) -> Result<Option<ViewsReport>, AuditError> {
     let (replaying, comparing) = (output::bar(0, "replay"), output::counter("comparing"));
-    let views = audit_views(place, &(profile.views)(), &|step| show(step, &replaying, &comparing)).await;
+    let views = audit_views(place, profile, &|step| show(step, &replaying, &comparing)).await;
     replaying.finish_and_clear();
     comparing.finish_and_clear();
     views

@@ -223,3 +223,146 @@ impl Checked {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contracts::{Actor, CommitBounds, Envelope, EventName, Unsealed};
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn unsealed(stream: &StreamId, version: u64, commit: CommitBounds, payload: Value) -> Unsealed {
+        Unsealed {
+            id: Uuid::now_v7(),
+            name: EventName::parse("event.booked"),
+            stream: stream.clone(),
+            version,
+            commit,
+            schema_version: 1,
+            time: jiff::Timestamp::UNIX_EPOCH,
+            actor: Actor::system(),
+            idempotency: None,
+            payload,
+        }
+    }
+
+    fn booked() -> Value {
+        json!({"booking_id": "b", "event_id": "e", "user_id": "u", "seats": 1})
+    }
+
+    /// Commits of these sizes, as a walk meets them.
+    fn stream(name: &str, sizes: &[u64], payload: &Value) -> Vec<Walked> {
+        let stream = StreamId::parse(name).unwrap();
+        let (mut hash, mut version, mut all) = (Hash::GENESIS, 0, Vec::new());
+        for size in sizes {
+            let bounds = CommitBounds {
+                first: version + 1,
+                last: version + size,
+            };
+            let mut envelopes: Vec<Arc<Envelope>> = Vec::new();
+            for _ in 0..*size {
+                version += 1;
+                let envelope = unsealed(&stream, version, bounds, payload.clone()).seal(&hash, None);
+                hash = envelope.hash;
+                envelopes.push(Arc::new(envelope));
+            }
+            let id = Uuid::now_v7();
+            all.push(Walked {
+                key: CommitKey {
+                    stream: stream.clone(),
+                    first_version: bounds.first,
+                },
+                commit: Ok(Commit { id, envelopes }),
+            });
+        }
+        all
+    }
+
+    /// Stream, version and rule of the fault in a page, and how many envelopes stand before it.
+    fn fault_in(before: Option<Place>, walked: Vec<Walked>) -> Option<(String, u64, String)> {
+        let fault = check(Page { before, walked }).fault?;
+        Some((fault.stream.to_string(), fault.version, fault.rule))
+    }
+
+    #[track_caller]
+    fn assert_named(fault: Option<(String, u64, String)>, stream: &str, version: u64, rule: &str) {
+        let (of, at, found) = fault.expect("nothing is found");
+        assert!(
+            of == stream && at == version && found.contains(rule),
+            "{of} {at}: {found}"
+        );
+    }
+
+    #[test]
+    fn whole_streams_pass_and_are_counted() {
+        let all = [
+            stream("event/a", &[1, 3, 2], &booked()),
+            stream("event/b", &[2], &booked()),
+        ]
+        .concat();
+        let checked = check(Page {
+            before: None,
+            walked: all.clone(),
+        });
+        assert!(checked.fault.is_none());
+        assert_eq!((checked.commits, checked.envelopes, checked.recorded.len()), (4, 8, 8));
+        assert_eq!(fault_in(place_of(&all[1]), all[2..].to_vec()), None);
+    }
+
+    #[test]
+    fn a_gap_is_named_within_a_page_and_between_two() {
+        let all = stream("event/a", &[1, 3, 2], &booked());
+        let rule = "does not follow";
+        assert_named(fault_in(None, all[1..].to_vec()), "event/a", 2, rule);
+        assert_named(fault_in(None, vec![all[0].clone(), all[2].clone()]), "event/a", 5, rule);
+        assert_named(fault_in(place_of(&all[0]), all[2..].to_vec()), "event/a", 5, rule);
+    }
+
+    #[test]
+    fn a_changed_envelope_and_all_that_lies_behind_another_are_named() {
+        let mut all = stream("event/a", &[1, 3], &booked());
+        Arc::make_mut(&mut all[1].commit.as_mut().unwrap().envelopes[1])
+            .sealed
+            .actor = Actor::new("another");
+        assert_named(fault_in(None, all.clone()), "event/a", 3, "hash");
+        let other = stream("event/a", &[1, 3], &booked());
+        assert_named(
+            fault_in(None, vec![other[0].clone(), all[1].clone()]),
+            "event/a",
+            2,
+            "hash",
+        );
+    }
+
+    #[test]
+    fn bounds_that_are_not_the_commits_are_named() {
+        let whole = stream("event/a", &[3], &booked()).remove(0);
+        let mut short = whole.clone();
+        short.commit.as_mut().unwrap().envelopes.pop();
+        assert_named(fault_in(None, vec![short]), "event/a", 1, "commit");
+        let mut empty = whole.clone();
+        empty.commit.as_mut().unwrap().envelopes.clear();
+        assert_named(fault_in(None, vec![empty]), "event/a", 1, "empty");
+        let mut moved = whole;
+        moved.key.stream = StreamId::parse("event/b").unwrap();
+        assert_named(fault_in(None, vec![moved]), "event/b", 1, "commit");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let mut all = stream("event/a", &[1, 1], &booked());
+        all[1].commit = Err("torn".to_owned());
+        assert_named(fault_in(None, all), "event/a", 2, "torn");
+        let strange = stream("event/a", &[2], &json!({"seats": "many"}));
+        assert_named(fault_in(None, strange), "event/a", 1, "breaks its format");
+    }
+
+    #[test]
+    fn keys_that_come_again_are_named() {
+        let all = stream("event/a", &[1, 1], &booked());
+        assert_named(fault_in(place_of(&all[1]), all.clone()), "event/a", 1, "order");
+        let back = [stream("event/b", &[1], &booked()), all].concat();
+        assert_named(fault_in(None, back), "event/a", 1, "order");
+    }
+}

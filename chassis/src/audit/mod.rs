@@ -5,6 +5,7 @@
 
 mod file;
 mod journal;
+mod log;
 mod views;
 
 use std::error::Error;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use persistence::Stores;
 use tokio::time::{Instant, sleep};
 
+use super::log::audit_log;
 use super::{AuditError, Difference};
 use crate::causes;
 use crate::clock::SystemClock;
@@ -18,10 +19,10 @@ use crate::consumer::parking::Parking;
 use crate::consumer::{Progress, StepError};
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::operator::Workplace;
+use crate::operator::{Profile, Workplace};
 use crate::views::{
-    Compared, Comparison, Digest, Feeding, Generation, Generations, Judgement, Replay, Side, View, Views, collections,
-    judge, versions,
+    Compared, Comparison, Digest, Feeding, Generation, Generations, Judgement, Replay, Side, Views, collections, judge,
+    versions,
 };
 
 /// How often a view is walked through where more documents have moved than can be noted.
@@ -31,8 +32,8 @@ const LOOKS: usize = 4;
 /// How long documents that do not stand still are waited for, all together.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(5);
-/// A document that stands behind its replay for so long is not fed.
-const SILENCE: Duration = Duration::from_secs(1);
+/// Where a document stands behind its replay for so long nobody feeds the views.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// What is told while it works.
 #[derive(Debug)]
@@ -63,13 +64,13 @@ pub struct ViewReport {
     pub unsettled: u64,
 }
 
-/// Compares the live views with their replay. `None` where there are no views yet.
+/// Compares the live views with their replay, and the log with the journal. `None` where there are no views yet.
 ///
 /// # Errors
-/// The first [`Difference`] in the order of views and ids, or why they cannot be compared.
+/// The first [`Difference`] in the order of streams, then of views and ids, or why they cannot be compared.
 pub async fn audit_views(
     place: &Workplace,
-    views: &[Arc<dyn View>],
+    profile: &Profile,
     told: &(dyn Fn(ViewsStep) + Sync),
 ) -> Result<Option<ViewsReport>, AuditError> {
     let Some(live) = live(place).await? else {
@@ -79,7 +80,7 @@ pub async fn audit_views(
     let group = format!("{}.verify", place.settings.service);
     // One that was killed has left its own behind.
     place.broker.listener.drop_group(&group).await?;
-    let outcome = audit(place, views, live, &scratch, &group, told).await;
+    let outcome = audit(place, profile, live, &scratch, &group, told).await;
     place.broker.listener.drop_group(&group).await?;
     scratch.remove()?;
     outcome.map(Some)
@@ -87,7 +88,7 @@ pub async fn audit_views(
 
 async fn audit(
     place: &Workplace,
-    views: &[Arc<dyn View>],
+    profile: &Profile,
     live: Side,
     scratch: &Scratch,
     group: &str,
@@ -95,7 +96,8 @@ async fn audit(
 ) -> Result<ViewsReport, AuditError> {
     let stores = scratch.stores().await?;
     let generation = Generation::numbered(1);
-    let (handler, progress) = Views::prepare(views, &generation, &stores).await?;
+    let views = (profile.views)();
+    let (handler, progress) = Views::prepare(&views, &generation, &stores).await?;
     let feeding = feeding(place, &stores).await?;
     let live_group = live.generation.group(place.settings.service);
     let comparison = Comparison {
@@ -114,8 +116,9 @@ async fn audit(
         told,
     };
     let replayed = work.replay_all().await?;
+    audit_log(&*place.stores.journal, &work.comparison.after, profile.streams).await?;
     let mut reports = Vec::new();
-    for view in collections(views) {
+    for view in collections(&views) {
         (told)(ViewsStep::Compares(view.clone()));
         reports.push(work.view(view).await?);
     }
@@ -256,6 +259,9 @@ impl Work<'_> {
                 Judgement::Different => return Err(different(view, id.to_owned())),
                 Judgement::Apart => sleep(LOOK).await,
             }
+        }
+        if moved.elapsed() >= SILENCE {
+            self.deadline = Some(Instant::now());
         }
         // What the replay cannot explain although it has everything is a difference after all.
         match self.comparison.look(view, id).await? {

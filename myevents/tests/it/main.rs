@@ -9,6 +9,7 @@
 mod bad_input;
 mod booking;
 mod bookings;
+mod crafted;
 mod crashes;
 mod demo;
 mod events;
@@ -19,7 +20,10 @@ mod journal;
 mod load;
 mod parked;
 mod racing;
+mod rebuild;
+mod restore;
 mod snapshots;
 mod support;
 mod trial;
 mod upcasting;
+mod verify;

@@ -2,12 +2,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use jiff::Timestamp;
+use msgqueue::embedded::Log;
+use persistence::Stores;
 use serde_json::{Value, json};
-use testkit::{Client, Platform};
+use testkit::{Client, Platform, PlatformBuilder};
 
 /// A platform with everything by default.
 pub(crate) async fn platform() -> Platform {
     Platform::start(env!("CARGO_BIN_EXE_myevents")).await
+}
+
+/// A platform on a folder that outlives it.
+pub(crate) async fn platform_in(folder: &Path) -> Platform {
+    PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
+        .folder(folder)
+        .start()
+        .await
 }
 
 /// A binary of the workspace, built beside `myevents`. Only that one is built for these tests by itself; `make test`
@@ -68,6 +78,38 @@ pub(crate) struct Outcome {
     pub(crate) status: ExitStatus,
     pub(crate) output: String,
     pub(crate) error: String,
+}
+
+impl Outcome {
+    /// What it printed, of a command that has to succeed.
+    pub(crate) fn succeeded(self) -> String {
+        assert!(self.status.success(), "{}{}", self.output, self.error);
+        self.output
+    }
+
+    /// Its one line on standard error, of a command that has to fail.
+    pub(crate) fn failed(self) -> String {
+        assert_eq!(self.status.code(), Some(1), "{}{}", self.output, self.error);
+        assert_eq!(self.error.lines().count(), 1, "{}", self.error);
+        self.error
+    }
+}
+
+/// Runs an operator's command about `service` on a data folder.
+pub(crate) async fn operate(command: &str, service: &str, folder: &Path, more: &[&str]) -> Outcome {
+    let folder = folder.to_str().unwrap();
+    myevents(&[&[command, service, "--data-dir", folder], more].concat()).await
+}
+
+/// A service's stores in a data folder.
+pub(crate) async fn stores(folder: &Path, service: &str) -> Stores {
+    let url = format!("sqlite:{}", folder.join(service).display());
+    persistence::open(&url).await.unwrap()
+}
+
+/// The log in a data folder.
+pub(crate) async fn log(folder: &Path) -> Log {
+    Log::open(&folder.join("broker")).await.unwrap()
 }
 
 /// Runs a command of the binary to its end.

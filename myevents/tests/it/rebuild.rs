@@ -1,0 +1,386 @@
+//! `myevents rebuild`: views built anew beside the live ones, whatever happens meanwhile.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use persistence::{DocumentStore, Expect, StoreError, Write};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{Client, eventually};
+
+use crate::crafted::{long_history, publish};
+use crate::support::{Outcome, event_with_seats, log, myevents, operate, platform_in, stores};
+
+const AT_WORK: &str = "another rebuild of the booking service's views is at work";
+
+async fn rebuild(folder: &Path, more: &[&str]) -> Outcome {
+    operate("rebuild", "booking", folder, more).await
+}
+
+async fn verified(service: &str, folder: &Path) {
+    let output = operate("verify", service, folder, &[]).await.succeeded();
+    assert!(output.contains("Everything agrees."), "{output}");
+}
+
+/// How many messages the log holds, and how many of them a group has taken in.
+async fn position(folder: &Path, group: &str) -> (u64, u64) {
+    let listener = log(folder).await.broker().listener;
+    let length = listener.lag("nobody").await.unwrap().unwrap();
+    let lag = listener.lag(group).await.unwrap().unwrap();
+    (length, length.saturating_sub(lag))
+}
+
+/// The number in `Read 1,234 envelopes`.
+fn read(output: &str) -> u64 {
+    let line = output
+        .lines()
+        .find_map(|line| line.strip_prefix("Read "))
+        .expect(output);
+    let number = line.split(' ').next().unwrap().replace(',', "");
+    number.parse().unwrap()
+}
+
+/// The last column of each view's row.
+fn verdicts(output: &str) -> Vec<(&str, &str)> {
+    let rows = output.lines().skip_while(|line| !line.starts_with("VIEW")).skip(1);
+    let rows = rows.take_while(|line| !line.is_empty());
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        (cells[0], *cells.last().unwrap())
+    })
+    .collect()
+}
+
+const SAME: [(&str, &str); 3] = [("bookings", "same"), ("feed", "same"), ("inventories", "same")];
+
+/// A folder of an ended platform, whose log holds a long history that no views have taken in yet.
+async fn with_long_log(bookings: usize) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    platform_in(folder.path()).await.stop().await;
+    let journal = stores(folder.path(), "booking").await.journal;
+    let emitter = log(folder.path()).await.broker().emitter;
+    publish(&long_history(20, bookings / 20), &*journal, &*emitter).await;
+    folder
+}
+
+fn spawn(folder: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_myevents"))
+        .args(["rebuild", "booking", "--data-dir"])
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Spawned, and seen to have taken in some of the log, but not all.
+async fn half_way(folder: &Path) -> Child {
+    let child = spawn(folder);
+    eventually("the rebuild is under way", || async {
+        let (length, done) = position(folder, "booking.views.2").await;
+        assert!(done < length, "it is through already");
+        (done > length / 10).then_some(())
+    })
+    .await;
+    child
+}
+
+async fn ended(child: Child) -> Output {
+    tokio::task::spawn_blocking(move || child.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Books and looks, each time with the token, until it is told to stop. Returns how often.
+async fn book_and_look(client: Client, event_id: String, stop: Arc<AtomicBool>) -> u32 {
+    let mut bookings = 0;
+    let path = format!("/events/{event_id}/bookings");
+    while !stop.load(Ordering::Relaxed) {
+        let booked = client.post(&path, json!({"seats": 1})).await;
+        let token = ("Consistency-Token", booked.header("consistency-token").unwrap());
+        let id = booked.expect(201)["id"].clone();
+        bookings += 1;
+        let booking = client
+            .get_with(&format!("/bookings/{}", id.as_str().unwrap()), &[token])
+            .await;
+        assert_eq!(booking.expect(200)["seats"], 1);
+        let left = client
+            .get_with(&format!("/events/{event_id}/availability"), &[token])
+            .await;
+        assert_eq!(left.expect(200)["seats_sold"], bookings);
+        let event = client.get_with(&format!("/events/{event_id}"), &[token]).await;
+        assert_eq!(event.expect(200)["seats_sold"], bookings);
+    }
+    bookings
+}
+
+#[tokio::test]
+async fn a_rebuild_under_load_misses_nothing_and_no_request_notices() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = platform_in(folder.path()).await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 100_000).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let looking = tokio::spawn(book_and_look(client.clone(), event_id.clone(), Arc::clone(&stop)));
+    let url = platform.url("event API").to_owned();
+    let load = tokio::spawn(async move {
+        myevents(&[
+            "load",
+            "--url",
+            &url,
+            "--rate",
+            "200",
+            "--seconds",
+            "8",
+            "--events",
+            "3",
+        ])
+        .await
+    });
+    eventually("the load runs", || async {
+        (position(folder.path(), "nobody").await.0 > 200).then_some(())
+    })
+    .await;
+
+    for service in ["booking", "event"] {
+        let output = operate("rebuild", service, folder.path(), &[]).await.succeeded();
+        assert!(output.contains("Building generation 2"), "{output}");
+        assert!(!output.contains("changed"), "{output}");
+    }
+    let output = rebuild(folder.path(), &["--drop-old"]).await.succeeded();
+    assert!(output.contains("Building generation 3"), "{output}");
+
+    let output = load.await.unwrap().succeeded();
+    assert!(output.contains("nothing oversold, nothing lost"), "{output}");
+    let others = output.lines().find(|line| line.starts_with("other answers")).unwrap();
+    assert!(others.ends_with(" 0"), "{output}");
+    stop.store(true, Ordering::Relaxed);
+    assert!(looking.await.unwrap() > 0);
+    for service in ["booking", "event"] {
+        verified(service, folder.path()).await;
+    }
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn killed_half_way_it_goes_on_where_it_was() {
+    let folder = with_long_log(6_000).await;
+    let mut child = half_way(folder.path()).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (length, done) = position(folder.path(), "booking.views.2").await;
+    assert!(done < length, "it was killed too late");
+
+    let output = rebuild(folder.path(), &[]).await.succeeded();
+    assert!(output.contains("Going on to build generation 2"), "{output}");
+    // What was taken in and not acknowledged comes again.
+    assert!(
+        (length - done..length).contains(&read(&output)),
+        "{done} of {length}: {output}"
+    );
+    verified("booking", folder.path()).await;
+    // There is nothing left to go on with.
+    let output = rebuild(folder.path(), &[]).await.succeeded();
+    assert!(
+        output.contains("Building generation 3") && verdicts(&output) == SAME,
+        "{output}"
+    );
+}
+
+#[tokio::test]
+async fn it_can_be_told_to_begin_anew() {
+    let folder = with_long_log(4_000).await;
+    let mut child = half_way(folder.path()).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = rebuild(folder.path(), &["--anew"]).await.succeeded();
+    assert!(output.contains("Building generation 3"), "{output}");
+    let (length, begun) = position(folder.path(), "booking.views.2").await;
+    assert_eq!((read(&output), begun), (length, 0));
+    assert!(is_dropped(folder.path(), 2).await);
+}
+
+#[tokio::test]
+async fn of_two_at_once_one_wins_and_the_other_says_so() {
+    let folder = with_long_log(8_000).await;
+    let (one, other) = (spawn(folder.path()), spawn(folder.path()));
+    let outcomes = [ended(one).await, ended(other).await];
+    let (won, lost) = match &outcomes {
+        [won, lost] if won.status.success() => (won, lost),
+        [lost, won] => (won, lost),
+    };
+    assert!(won.status.success(), "{outcomes:?}");
+    assert_eq!(lost.status.code(), Some(1), "{outcomes:?}");
+    assert_eq!(text(&lost.stderr).trim(), format!("error: {AT_WORK}"));
+    assert_eq!(live_generation(folder.path()).await, 2);
+    verified("booking", folder.path()).await;
+}
+
+#[tokio::test]
+async fn what_took_over_meanwhile_is_not_replaced() {
+    let folder = with_long_log(4_000).await;
+    let child = half_way(folder.path()).await;
+    // As another rebuild would, had the lease let it.
+    set_live_generation(folder.path(), 1).await;
+    let outcome = ended(child).await;
+    assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+    assert!(
+        text(&outcome.stderr).contains("took over while these were built"),
+        "{outcome:?}"
+    );
+    assert_eq!(live_generation(folder.path()).await, 1);
+}
+
+#[tokio::test]
+async fn a_damaged_view_is_found_and_mended_and_nothing_else_moves() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = platform_in(folder.path()).await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 10).await;
+    let booked = client
+        .post(&format!("/events/{event_id}/bookings"), json!({"seats": 2}))
+        .await;
+    let token = (
+        "Consistency-Token",
+        booked.header("consistency-token").unwrap().to_owned(),
+    );
+    let available = format!("/events/{event_id}/availability");
+    let sold = || async { client.get_with(&available, &[(token.0, &token.1)]).await.expect(200)["seats_sold"].clone() };
+    assert_eq!(sold().await, 2);
+    verified("booking", folder.path()).await;
+
+    change(folder.path(), "g1_inventories", &event_id, |body| {
+        body["sold"] = json!(7)
+    })
+    .await;
+    assert_eq!(sold().await, 7);
+    let error = operate("verify", "booking", folder.path(), &[]).await.failed();
+    let named = format!("view `inventories`, document `{event_id}`");
+    assert!(error.contains(&named), "{error}");
+
+    let before = (
+        position(folder.path(), "booking.policies").await,
+        heads(folder.path()).await,
+    );
+    let output = rebuild(folder.path(), &[]).await.succeeded();
+    assert_eq!(
+        verdicts(&output),
+        [SAME[0], SAME[1], ("inventories", "1 document changed")],
+        "{output}"
+    );
+    assert_eq!(
+        before,
+        (
+            position(folder.path(), "booking.policies").await,
+            heads(folder.path()).await
+        )
+    );
+    eventually("the service reads the new views", || async {
+        (sold().await == 2).then_some(())
+    })
+    .await;
+    verified("booking", folder.path()).await;
+    client
+        .post(&format!("/events/{event_id}/bookings"), json!({"seats": 9}))
+        .await
+        .expect(409);
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn replaced_views_stay_until_the_next_rebuild_or_are_dropped_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = platform_in(folder.path()).await;
+    event_with_seats(&platform.client(), 10).await;
+    rebuild(folder.path(), &[]).await.succeeded();
+    assert!(!is_dropped(folder.path(), 1).await);
+    rebuild(folder.path(), &[]).await.succeeded();
+    assert!(is_dropped(folder.path(), 1).await);
+    assert!(!is_dropped(folder.path(), 2).await);
+    rebuild(folder.path(), &["--drop-old"]).await.succeeded();
+    for generation in [2, 3] {
+        assert!(is_dropped(folder.path(), generation).await);
+        let group = format!("booking.views.{generation}");
+        assert_eq!(
+            position(folder.path(), &group).await.1,
+            0,
+            "{group} is still known to the broker"
+        );
+    }
+    assert_eq!(live_generation(folder.path()).await, 4);
+    verified("booking", folder.path()).await;
+    // It starts on the views that are live.
+    platform.stop().await;
+    platform_in(folder.path()).await.stop().await;
+    assert!(is_dropped(folder.path(), 1).await);
+}
+
+#[tokio::test]
+async fn a_folder_without_stores_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["rebuild", "verify"] {
+        let error = operate(command, "booking", folder.path(), &[]).await.failed();
+        assert!(error.contains("there is no store at sqlite:"), "{error}");
+    }
+    let folder_path = folder.path().to_str().unwrap();
+    let error = myevents(&["export", "--data-dir", folder_path]).await.failed();
+    assert!(error.contains("there is no log at embedded:"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+async fn documents(folder: &Path) -> Arc<dyn DocumentStore> {
+    stores(folder, "booking").await.documents
+}
+
+async fn change(folder: &Path, collection: &str, id: &str, change: impl FnOnce(&mut Value)) {
+    let documents = documents(folder).await;
+    let mut body = documents.get(collection, &[id]).await.unwrap().remove(0).unwrap().body;
+    change(&mut body);
+    let write = Write {
+        collection: collection.to_owned(),
+        id: id.to_owned(),
+        expect: Expect::Anything,
+        body: Some(body),
+    };
+    documents.put(vec![write]).await.unwrap();
+}
+
+async fn live_generation(folder: &Path) -> u64 {
+    let found = documents(folder).await.get("generations", &["live"]).await.unwrap();
+    found[0].as_ref().unwrap().body["number"].as_u64().unwrap()
+}
+
+async fn set_live_generation(folder: &Path, number: u64) {
+    change(folder, "generations", "live", |body| body["number"] = json!(number)).await;
+}
+
+/// Whether nothing is left of a generation.
+async fn is_dropped(folder: &Path, generation: u64) -> bool {
+    let documents = documents(folder).await;
+    let mut dropped = Vec::new();
+    for view in ["bookings", "inventories", "feed", "progress"] {
+        let found = documents.get(&format!("g{generation}_{view}"), &["any"]).await;
+        dropped.push(matches!(found, Err(StoreError::Broken(_))));
+    }
+    let note = format!("generation_{generation}");
+    let notes = documents.get("generations", &[&note]).await.unwrap();
+    dropped.push(notes[0].is_none());
+    assert!(
+        dropped.iter().all(|each| *each == dropped[0]),
+        "half of generation {generation} is there: {dropped:?}"
+    );
+    dropped[0]
+}
+
+/// The journal's commits by their keys.
+async fn heads(folder: &Path) -> Vec<String> {
+    let all = stores(folder, "booking").await.journal.walk(None, 1_000).await.unwrap();
+    all.into_iter().map(|walked| format!("{:?}", walked.key)).collect()
+}

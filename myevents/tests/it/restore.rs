@@ -1,0 +1,274 @@
+//! `myevents export` and `restore`: everything is as it was, or what is missing is said.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use contracts::Envelope;
+use msgqueue::Message;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{Client, eventually};
+
+use crate::crafted::{History, long_history, shared};
+use crate::support::{Outcome, event_with_seats, log, myevents, operate, platform_in, stores};
+
+async fn export(folder: &Path, file: &Path) -> Outcome {
+    let (folder, file) = (folder.to_str().unwrap(), file.to_str().unwrap());
+    myevents(&["export", "--data-dir", folder, "--to", file]).await
+}
+
+async fn restore(service: &str, folder: &Path, file: &Path) -> Outcome {
+    operate("restore", service, folder, &["--from", file.to_str().unwrap()]).await
+}
+
+/// What a service's journal holds, commit by commit.
+async fn journal(folder: &Path, service: &str) -> Vec<Vec<Arc<Envelope>>> {
+    let mut all = Vec::new();
+    let journal = stores(folder, service).await.journal;
+    let mut after = None;
+    loop {
+        let page = journal.walk(after.as_ref(), 500).await.unwrap();
+        let Some(last) = page.last() else { return all };
+        after = Some(last.key.clone());
+        all.extend(page.into_iter().map(|walked| walked.commit.unwrap().envelopes));
+    }
+}
+
+/// What everybody can read of an event.
+async fn seen(client: &Client, event_id: &str) -> [Value; 3] {
+    let mut seen = ["", "/bookings", "/availability"].map(|path| json!(path));
+    for part in &mut seen {
+        let path = format!("/events/{event_id}{}", part.as_str().unwrap());
+        *part = client.get(&path).await.json();
+    }
+    seen
+}
+
+fn write_lines(file: &Path, envelopes: &[Envelope]) {
+    let lines = envelopes
+        .iter()
+        .map(|envelope| serde_json::to_string(envelope).unwrap() + "\n");
+    fs::write(file, lines.collect::<String>()).unwrap();
+}
+
+/// A folder, and a file in it with these envelopes.
+fn exported(envelopes: &[Envelope]) -> (TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.jsonl");
+    write_lines(&file, envelopes);
+    (folder, file)
+}
+
+#[tokio::test]
+async fn a_platform_that_is_restored_from_its_log_is_as_it_was() {
+    let (folder, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("log.jsonl");
+    let platform = platform_in(folder.path()).await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 50).await;
+    let path = format!("/events/{event_id}/bookings");
+    let load = (0..12).map(|n| client.post(&path, json!({ "seats": n % 3 + 1 })));
+    let booked: Vec<Value> = futures::future::join_all(load)
+        .await
+        .iter()
+        .map(|reply| reply.expect(201))
+        .collect();
+    let cancelled = client
+        .delete(&format!("/bookings/{}", booked[0]["id"].as_str().unwrap()))
+        .await;
+    cancelled.expect(200);
+    let sold = 24 - booked[0]["seats"].as_u64().unwrap();
+    let settled = |client: Client, event_id: String| async move {
+        eventually("both services see all bookings", || async {
+            let [event, bookings, left] = seen(&client, &event_id).await;
+            let all = bookings["items"].as_array().is_some_and(|items| items.len() == 12);
+            (all && event["seats_sold"] == sold && left["seats_sold"] == sold).then_some([event, bookings, left])
+        })
+        .await
+    };
+    let before = settled(client.clone(), event_id.clone()).await;
+    export(folder.path(), &file).await.succeeded();
+    platform.stop().await;
+
+    for service in ["event", "booking"] {
+        restore(service, fresh.path(), &file).await.succeeded();
+        let journals = (
+            journal(fresh.path(), service).await,
+            journal(folder.path(), service).await,
+        );
+        assert_eq!(journals.0, journals.1, "{service}");
+        let output = operate("verify", service, fresh.path(), &[]).await.succeeded();
+        assert!(output.contains("There are no views yet"), "{output}");
+    }
+    let platform = platform_in(fresh.path()).await;
+    let client = platform.client();
+    assert_eq!(settled(client.clone(), event_id.clone()).await, before);
+    for service in ["event", "booking"] {
+        let output = operate("verify", service, fresh.path(), &[]).await.succeeded();
+        assert!(output.contains("Everything agrees."), "{output}");
+    }
+    // And it goes on from there.
+    client.post(&path, json!({"seats": 50 - sold + 1})).await.expect(409);
+    client.post(&path, json!({"seats": 50 - sold})).await.expect(201);
+    platform.stop().await;
+    let refused = restore("booking", fresh.path(), &file).await.failed();
+    assert!(refused.contains("the journal is not empty"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_broker_that_has_everything_already_recognises_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.jsonl");
+    let platform = platform_in(folder.path()).await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 50).await;
+    let path = format!("/events/{event_id}/bookings");
+    client.post(&path, json!({"seats": 3})).await.expect(201);
+    let left = || async { client.get(&format!("/events/{event_id}")).await.expect(200)["seats_left"].clone() };
+    eventually("the booking is seen", || async { (left().await == 47).then_some(()) }).await;
+    platform.stop().await;
+    export(folder.path(), &file).await.succeeded();
+    fs::remove_dir_all(folder.path().join("booking")).unwrap();
+
+    let output = restore("booking", folder.path(), &file).await.succeeded();
+    assert!(output.contains("RESTORED"), "{output}");
+    let platform = platform_in(folder.path()).await;
+    let client = platform.client();
+    eventually("the booking is seen", || async {
+        let [event, bookings, _] = seen(&client, &event_id).await;
+        (event["seats_left"] == 47 && bookings["items"].as_array()?.len() == 1).then_some(())
+    })
+    .await;
+    for service in ["event", "booking"] {
+        operate("verify", service, folder.path(), &[]).await.succeeded();
+    }
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_that_runs_keeps_its_journal_to_itself() {
+    let (folder, file) = exported(&long_history(1, 10));
+    let platform = platform_in(folder.path()).await;
+    let error = restore("booking", folder.path(), &file).await.failed();
+    assert!(error.contains("is in use by another booking service"), "{error}");
+    platform.stop().await;
+    let missing = folder.path().join("missing.jsonl");
+    let error = restore("booking", &folder.path().join("fresh"), &missing)
+        .await
+        .failed();
+    assert!(error.contains("missing.jsonl` cannot be read"), "{error}");
+    assert!(!folder.path().join("fresh").exists());
+}
+
+#[tokio::test]
+async fn repeats_and_mixed_streams_are_put_in_order() {
+    let (one, other) = (long_history(1, 40), History::inventory("other"));
+    let mut other = other;
+    let events = (0..20)
+        .map(|n| if n == 0 { other.opened(99) } else { other.booked(1) })
+        .collect();
+    let other = other.commit(events);
+    let mixed: Vec<Envelope> = one
+        .iter()
+        .zip(&other)
+        .flat_map(|(one, other)| [one.clone(), other.clone()])
+        .collect();
+    let (folder, file) = exported(&[&mixed[..], &mixed[10..], &one[20..]].concat());
+    let output = restore("booking", folder.path(), &file).await.succeeded();
+    assert!(
+        output
+            .lines()
+            .any(|line| line.starts_with("repeats") && line.ends_with(" 30")),
+        "{output}"
+    );
+    let restored = journal(folder.path(), "booking").await;
+    let sizes: Vec<usize> = restored.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [1, 10, 10, 10, 10, 20]);
+    assert_eq!(restored.concat(), shared(&[one, other].concat()));
+    operate("verify", "booking", folder.path(), &[]).await.succeeded();
+    // The other service has nothing in it.
+    let output = restore("event", folder.path(), &file).await.succeeded();
+    assert!(
+        output
+            .lines()
+            .any(|line| line.starts_with("of other services") && line.ends_with("91")),
+        "{output}"
+    );
+    assert!(journal(folder.path(), "event").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_commit_that_is_cut_off_is_left_out_and_named() {
+    let envelopes = long_history(1, 30);
+    let (folder, file) = exported(&envelopes[..26]);
+    let output = restore("booking", folder.path(), &file).await.succeeded();
+    let left_out = "the commit of stream inventory/crafted-0, versions 22 to 31, which ends at 26";
+    assert!(output.contains(left_out), "{output}");
+    assert_eq!(
+        journal(folder.path(), "booking").await.concat(),
+        shared(&envelopes[..21])
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_from_there_on() {
+    let envelopes = long_history(1, 30);
+    let mut changed = envelopes.clone();
+    changed[13].sealed.payload["seats"] = json!(2);
+    let gap = [&envelopes[..13], &envelopes[14..]].concat();
+    for (damaged, version) in [(changed, 14), (gap, 15)] {
+        let (folder, file) = exported(&damaged);
+        let error = restore("booking", folder.path(), &file).await.failed();
+        let named = format!("line 14: stream inventory/crafted-0, version {version}: ");
+        assert!(
+            error.contains(&named) && error.contains("2 commits before it are restored"),
+            "{error}"
+        );
+        assert_eq!(
+            journal(folder.path(), "booking").await.concat(),
+            shared(&envelopes[..11])
+        );
+    }
+    let (folder, file) = exported(&envelopes);
+    let text = fs::read_to_string(&file)
+        .unwrap()
+        .replacen("\"version\":14,", "\"version\":14;", 1);
+    fs::write(&file, text).unwrap();
+    let error = restore("booking", folder.path(), &file).await.failed();
+    assert!(
+        error.contains("line 14: stream inventory/crafted-0, version 14: it is no envelope"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_envelope_is_passed_over_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let envelopes = long_history(1, 10);
+    let broker = log(folder.path()).await;
+    let nonsense = Message {
+        key: "?".to_owned(),
+        attributes: Default::default(),
+        body: b"hello".to_vec(),
+    };
+    broker.broker().emitter.emit(&shared(&envelopes[..3])).await.unwrap();
+    broker.emit_raw(&[nonsense]).await.unwrap();
+    broker.broker().emitter.emit(&shared(&envelopes[3..])).await.unwrap();
+    let outcome = myevents(&["export", "--data-dir", folder.path().to_str().unwrap()]).await;
+    assert!(
+        outcome.error.contains("message 4 of the log is no envelope"),
+        "{}",
+        outcome.error
+    );
+    assert!(
+        outcome.error.contains("1 message of the log passed over"),
+        "{}",
+        outcome.error
+    );
+    let lines = outcome.succeeded();
+    let read = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Envelope>(line).unwrap());
+    assert_eq!(read.collect::<Vec<_>>(), envelopes);
+}
