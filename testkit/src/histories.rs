@@ -29,6 +29,8 @@ const COMMITS_AHEAD: usize = 4;
 /// Streams written at once: their commits share syncs.
 const STREAMS_AT_ONCE: usize = 128;
 
+const SEATS_LEFT: u64 = 10_000_000;
+
 /// What the services are to have seen.
 #[derive(Debug, Clone, Copy)]
 pub struct Histories {
@@ -49,8 +51,8 @@ pub struct Written {
 }
 
 impl Histories {
-    /// So many events at one location, each with so many bookings of one seat by a guest each, and a thousand seats
-    /// left. They start a month from now, a minute apart.
+    /// So many events at one location, each with so many bookings of one seat by a guest each, and ten million
+    /// seats left. They start a month from now, a minute apart.
     pub fn new(events: u64, bookings_of_each: u64) -> Self {
         Self {
             events,
@@ -102,7 +104,7 @@ impl Histories {
     fn event(self, number: u64, location: &LocationDetails) -> EventDetails {
         let after = SignedDuration::from_hours(30 * 24) + SignedDuration::from_mins(number.cast_signed());
         let start_time = self.now + after;
-        let capacity = u32::try_from(self.bookings_of_each + 1_000).unwrap();
+        let capacity = u32::try_from(self.bookings_of_each + SEATS_LEFT).unwrap();
         EventDetails {
             id: Uuid::now_v7().to_string(),
             name: format!("concert {number}"),
