@@ -20,6 +20,9 @@ pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
 }
 
+/// Longer than anybody waits for an answer here, in microseconds.
+const LONGEST: u64 = 60_000_000;
+
 /// What came of a run.
 pub(crate) struct Load {
     pub(crate) answered: u64,
@@ -71,6 +74,7 @@ impl Connection {
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Outcome<Answer> {
+        self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         let token = response.headers().get("consistency-token");
@@ -102,7 +106,7 @@ pub(crate) async fn closed_loop(plan: Plan) -> Outcome<Load> {
         answered: 0,
         others: 0,
         took: Duration::ZERO,
-        latencies: Histogram::new(3)?,
+        latencies: histogram()?,
     };
     for client in clients {
         let one = client.await??;
@@ -120,7 +124,7 @@ async fn ask_until(plan: Arc<Plan>, number: usize, until: Instant) -> Outcome<Lo
         answered: 0,
         others: 0,
         took: Duration::ZERO,
-        latencies: Histogram::new(3)?,
+        latencies: histogram()?,
     };
     let expected = if plan.body.is_some() {
         StatusCode::CREATED
@@ -163,7 +167,7 @@ pub(crate) async fn visible_after(
         let (address, event, due) = (address.to_owned(), event.to_owned(), Arc::clone(&due));
         tokio::spawn(async move {
             let mut connection = Connection::open(&address).await?;
-            let mut seen = Histogram::<u64>::new(3)?;
+            let mut seen = histogram()?;
             loop {
                 let turn = due.fetch_add(1, Ordering::Relaxed);
                 if turn >= total {
@@ -175,7 +179,7 @@ pub(crate) async fn visible_after(
         })
     });
     let clients: Vec<_> = clients.collect();
-    let mut all = Histogram::new(3)?;
+    let mut all = histogram()?;
     for client in clients {
         all.add(client.await??)?;
     }
@@ -206,6 +210,11 @@ where
             return Ok(());
         }
     }
+}
+
+/// Of microseconds. One that grows by itself would not take in what saturates it.
+fn histogram() -> Outcome<Histogram<u64>> {
+    Ok(Histogram::new_with_max(LONGEST, 3)?)
 }
 
 fn microseconds(length: Duration) -> u64 {
