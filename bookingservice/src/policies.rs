@@ -61,7 +61,7 @@ impl FollowEvents {
             if_version: None,
             trace: None,
         };
-        match self.inventories.handle(&stream, request).await {
+        match self.inventories.handle_in_background(&stream, request).await {
             Ok(_) => Ok(()),
             Err(error) => not_carried_out(recorded, error),
         }

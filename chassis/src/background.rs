@@ -2,34 +2,35 @@
 //!
 //! It has a runtime of its own, one for the process, whose threads yield to those that answer requests. Under a rush it
 //! also pauses between its batches, so that requests go first and views catch up afterwards. But it may not fall behind
-//! without end: beyond a bound it pauses no more, and commits are paced to the speed at which it takes them in.
+//! without end: at a bound it pauses no more, and commits wait until it has taken in some of what there is.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
 use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
 /// Steps of niceness (0 to 19, see setpriority(2)).
+#[cfg(target_os = "linux")]
 const YIELDING: i32 = 10;
-/// As many commands that wait at once are a rush, and a rush lasts for a moment longer than it is seen.
-const CROWD: usize = 8;
+/// As many commands that wait at a time, on an average over so many of them, are a rush; it lasts for a moment longer
+/// than it is seen.
+const CROWD: usize = 12;
+const OF_COMMANDS: usize = 32;
 const RUSH: Duration = Duration::from_millis(100);
-/// Pauses during a rush, as a multiple of the time that the batch before took.
-const PAUSES: u32 = 40;
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_millis(10);
-/// Envelopes that may wait to be taken in before commits are paced.
+/// So long a batch waits at most for a rush to end.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(20);
+/// Envelopes that may wait for a stage before commits wait for it.
 const MOST_BEHIND: u64 = 300_000;
-/// How often the pace is set anew.
-const TICK: Duration = Duration::from_millis(500);
-/// Envelopes a second that are never refused, whatever was measured.
-const SLOWEST: f64 = 500.0;
+/// How long a commit waits at most, even where nothing is taken in.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -43,11 +44,11 @@ pub fn runtime() -> io::Result<Handle> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime.handle().clone());
     }
-    let runtime = Builder::new_multi_thread()
-        .thread_name("background")
-        .enable_all()
-        .on_thread_start(yield_to_others)
-        .build()?;
+    let mut builder = Builder::new_multi_thread();
+    builder.thread_name("background").enable_all();
+    #[cfg(target_os = "linux")]
+    yield_to_others(&mut builder);
+    let runtime = builder.build()?;
     // Where two start at once the second one's is not needed; it may not be dropped where others wait for it.
     if let Err(second) = RUNTIME.set(runtime) {
         second.shutdown_background();
@@ -61,38 +62,48 @@ pub(crate) fn pressure() -> &'static Pressure {
     &PRESSURE
 }
 
-/// Lowers the priority of this thread, and so of all threads that it starts.
-fn yield_to_others() {
-    // On Linux "the process" is the calling thread here.
-    let lowered = getpriority_process(None).and_then(|now| setpriority_process(None, (now + YIELDING).min(19)));
-    if let Err(error) = lowered {
-        warn!(%error, "background work runs at full priority");
-    }
+/// Lowers the priority of the runtime's threads, and so of all threads that they start.
+///
+/// On Linux a priority is a thread's own. A thread that is started by another one begins with that one's, so steps are
+/// counted from where the process stands now, or they would add up.
+#[cfg(target_os = "linux")]
+fn yield_to_others(builder: &mut Builder) {
+    let lowered = getpriority_process(None).map(|now| (now + YIELDING).min(19));
+    builder.on_thread_start(move || {
+        if let Err(error) = lowered.and_then(|lowered| setpriority_process(None, lowered)) {
+            warn!(%error, "background work runs at full priority");
+        }
+    });
 }
 
 pub(crate) struct Pressure {
     began: Instant,
     /// Commands that wait for an answer.
     waiting: AtomicUsize,
-    /// Until when there is a rush, in milliseconds since `began`.
-    rush_until: AtomicU64,
+    /// How many the last commands found waiting, on an average, times [`OF_COMMANDS`].
+    crowd: AtomicUsize,
+    /// When the last command came, in milliseconds since `began`.
+    last_command: AtomicU64,
     /// Envelopes committed by this process.
     committed: AtomicU64,
-    /// Envelopes that the stage that is furthest behind has still to take in.
-    behind: AtomicU64,
-    pace: Mutex<Pace>,
+    /// How many may be committed before commits wait.
+    ceiling: AtomicU64,
+    stages: Mutex<Stages>,
+    /// Rung when the ceiling has risen.
+    risen: Notify,
 }
 
-struct Pace {
-    /// Envelopes that wait for each stage.
-    stages: HashMap<String, u64>,
-    measured: Instant,
-    committed: u64,
-    behind: u64,
-    /// Envelopes a second that are taken in.
-    drained: f64,
-    /// When the next commit may be made.
-    next: Instant,
+#[derive(Default)]
+struct Stages {
+    next_id: u64,
+    /// How many envelopes each stage will have left behind when commits have to wait for it.
+    ceilings: HashMap<u64, u64>,
+}
+
+/// A stage of background work, from its first report until it is dropped.
+pub(crate) struct Stage {
+    pressure: &'static Pressure,
+    id: u64,
 }
 
 /// A command that waits; it ends with its answer.
@@ -106,101 +117,192 @@ impl Drop for Waiting {
 
 impl Pressure {
     fn new() -> Self {
-        let now = Instant::now();
         Self {
-            began: now,
+            began: Instant::now(),
             waiting: AtomicUsize::new(0),
-            rush_until: AtomicU64::new(0),
+            crowd: AtomicUsize::new(0),
+            last_command: AtomicU64::new(0),
             committed: AtomicU64::new(0),
-            behind: AtomicU64::new(0),
-            pace: Mutex::new(Pace {
-                stages: HashMap::new(),
-                measured: now,
-                committed: 0,
-                behind: 0,
-                drained: 0.0,
-                next: now,
-            }),
+            ceiling: AtomicU64::new(u64::MAX),
+            stages: Mutex::default(),
+            risen: Notify::new(),
         }
     }
 
     /// A command begins to wait.
     pub(crate) fn wait(&'static self) -> Waiting {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        if before + 1 >= CROWD {
-            let until = self.began.elapsed() + RUSH;
-            self.rush_until.store(milliseconds(until), Ordering::Relaxed);
-        }
+        // Where two come at the same moment one of them is not counted, and an average can do without.
+        let crowd = self.crowd.load(Ordering::Relaxed);
+        self.crowd
+            .store(crowd - crowd / OF_COMMANDS + before, Ordering::Relaxed);
+        self.last_command.store(self.now(), Ordering::Relaxed);
         Waiting(self)
     }
 
-    /// Background work that has just spent `worked` on a batch lets requests go first, as long as it may.
-    pub(crate) async fn give_way(&self, worked: Duration) {
-        let pause = (worked * PAUSES).min(LONGEST_PAUSE);
-        let until = Instant::now() + pause;
-        while Instant::now() < until && self.is_rush() && self.behind.load(Ordering::Relaxed) < MOST_BEHIND {
+    /// Background work that has just done a batch lets requests go first, as long as it may.
+    pub(crate) async fn give_way(&self) {
+        let until = Instant::now() + LONGEST_PAUSE;
+        while Instant::now() < until && self.is_rush() && self.may_commit() {
             sleep(LOOK).await;
         }
     }
 
-    fn is_rush(&self) -> bool {
-        milliseconds(self.began.elapsed()) < self.rush_until.load(Ordering::Relaxed)
-    }
-
-    /// How many envelopes wait for a stage of background work: `None` where it cannot work, so that nobody should wait
-    /// for it.
-    pub(crate) fn report(&self, stage: &str, envelopes: Option<u64>) {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        match (envelopes, pace.stages.get_mut(stage)) {
-            (Some(envelopes), Some(known)) => *known = envelopes,
-            (Some(envelopes), None) => _ = pace.stages.insert(stage.to_owned(), envelopes),
-            (None, _) => _ = pace.stages.remove(stage),
-        }
-        if pace.measured.elapsed() >= TICK {
-            pace.measure(self.committed.load(Ordering::Relaxed));
-            self.behind.store(pace.behind, Ordering::Relaxed);
+    /// A stage that is going to report.
+    pub(crate) fn stage(&'static self) -> Stage {
+        let mut stages = self.stages();
+        stages.next_id += 1;
+        Stage {
+            pressure: self,
+            id: stages.next_id,
         }
     }
 
-    /// A commit of so many envelopes waits for its turn, if background work is too far behind.
-    pub(crate) async fn pace(&self, envelopes: usize) {
+    /// So many envelopes are committed.
+    pub(crate) fn committed(&self, envelopes: usize) {
         self.committed.fetch_add(envelopes as u64, Ordering::Relaxed);
-        if self.behind.load(Ordering::Relaxed) <= MOST_BEHIND {
-            return;
+    }
+
+    /// A commit waits, for a bounded time, while background work is too far behind.
+    pub(crate) async fn pace(&self) {
+        let until = Instant::now() + LONGEST_WAIT;
+        while !self.may_commit() {
+            let risen = self.risen.notified();
+            if self.may_commit() || timeout_at(until, risen).await.is_err() {
+                return;
+            }
         }
-        let turn = self.pace.lock().unwrap_or_else(PoisonError::into_inner).turn(envelopes);
-        sleep_until(turn).await;
+    }
+
+    fn is_rush(&self) -> bool {
+        let is_crowd = self.crowd.load(Ordering::Relaxed) >= CROWD * OF_COMMANDS;
+        is_crowd && self.now() < self.last_command.load(Ordering::Relaxed) + milliseconds(RUSH)
+    }
+
+    fn may_commit(&self) -> bool {
+        self.committed.load(Ordering::Relaxed) < self.ceiling.load(Ordering::Relaxed)
+    }
+
+    fn report(&self, stage: u64, behind: Option<u64>) {
+        let mut stages = self.stages();
+        match behind {
+            Some(behind) => {
+                let ceiling = (self.committed.load(Ordering::Relaxed) + MOST_BEHIND).saturating_sub(behind);
+                stages.ceilings.insert(stage, ceiling);
+            }
+            None => _ = stages.ceilings.remove(&stage),
+        }
+        let ceiling = stages.ceilings.values().copied().min().unwrap_or(u64::MAX);
+        self.ceiling.store(ceiling, Ordering::Relaxed);
+        self.risen.notify_waiters();
+    }
+
+    fn stages(&self) -> MutexGuard<'_, Stages> {
+        self.stages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        milliseconds(self.began.elapsed())
     }
 }
 
-impl Pace {
-    /// What came in and what is left tell how much was taken in.
-    fn measure(&mut self, committed: u64) {
-        let behind = self.stages.values().copied().max().unwrap_or(0);
-        let came = committed.saturating_sub(self.committed) as f64;
-        let grew = behind as f64 - self.behind as f64;
-        let drained = (came - grew).max(0.0) / self.measured.elapsed().as_secs_f64();
-        self.drained = 0.7 * self.drained + 0.3 * drained;
-        self.measured = Instant::now();
-        self.committed = committed;
-        self.behind = behind;
+impl Stage {
+    /// How many envelopes wait for it: `None` where it cannot work, so that nobody should wait for it.
+    pub(crate) fn report(&self, behind: Option<u64>) {
+        self.pressure.report(self.id, behind);
     }
+}
 
-    /// Somewhat faster than what is taken in at the bound, half as fast at twice the bound.
-    fn rate(&self) -> f64 {
-        let beyond = self.behind as f64 / MOST_BEHIND as f64 - 1.0;
-        let share = (1.1 - 0.6 * beyond).clamp(0.2, 1.1);
-        (self.drained * share).max(SLOWEST)
-    }
-
-    fn turn(&mut self, envelopes: usize) -> Instant {
-        let now = Instant::now();
-        let turn = self.next.clamp(now, now + LONGEST_WAIT);
-        self.next = turn + Duration::from_secs_f64(envelopes as f64 / self.rate());
-        turn
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.report(None);
     }
 }
 
 fn milliseconds(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn pressure() -> &'static Pressure {
+        Box::leak(Box::new(Pressure::new()))
+    }
+
+    fn crowd(pressure: &'static Pressure, waiting: usize) -> Vec<Waiting> {
+        (0..waiting).map(|_| pressure.wait()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_that_wait_again_and_again_are_a_rush_and_few_or_once_are_not() {
+        let pressure = pressure();
+        drop(crowd(pressure, CROWD));
+        assert!(!pressure.is_rush());
+        for _ in 0..100 {
+            drop(crowd(pressure, CROWD / 2));
+        }
+        assert!(!pressure.is_rush());
+        for _ in 0..20 {
+            drop(crowd(pressure, 3 * CROWD));
+        }
+        assert!(pressure.is_rush());
+        tokio::time::advance(2 * RUSH).await;
+        assert!(!pressure.is_rush());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn background_work_gives_way_to_a_rush_but_not_for_long_and_not_when_far_behind() {
+        let pressure = pressure();
+        assert!(pressure.give_way().now_or_never().is_some());
+        for _ in 0..20 {
+            drop(crowd(pressure, 3 * CROWD));
+        }
+        let began = Instant::now();
+        let _rush = tokio::spawn(async move {
+            loop {
+                drop(crowd(pressure, 3 * CROWD));
+                sleep(LOOK).await;
+            }
+        });
+        pressure.give_way().await;
+        assert!(began.elapsed() >= LONGEST_PAUSE);
+        pressure.stage().report(Some(MOST_BEHIND));
+        let stage = pressure.stage();
+        stage.report(Some(MOST_BEHIND));
+        assert!(pressure.give_way().now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn commits_wait_for_a_stage_that_is_too_far_behind_until_it_moves_stops_or_goes() {
+        let pressure = pressure();
+        let (near, far) = (pressure.stage(), pressure.stage());
+        near.report(Some(1));
+        far.report(Some(MOST_BEHIND - 10));
+        assert!(pressure.pace().now_or_never().is_some());
+        pressure.committed(10);
+        assert!(pressure.pace().now_or_never().is_none());
+        far.report(Some(MOST_BEHIND - 1));
+        assert!(pressure.pace().now_or_never().is_some());
+        far.report(Some(MOST_BEHIND));
+        assert!(pressure.pace().now_or_never().is_none());
+        far.report(None);
+        assert!(pressure.pace().now_or_never().is_some());
+        far.report(Some(MOST_BEHIND));
+        drop(far);
+        assert!(pressure.pace().now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_commit_waits_for_ever() {
+        let pressure = pressure();
+        let stage = pressure.stage();
+        stage.report(Some(MOST_BEHIND));
+        let began = Instant::now();
+        pressure.pace().await;
+        assert!(began.elapsed() >= LONGEST_WAIT && began.elapsed() < 2 * LONGEST_WAIT);
+    }
 }

@@ -15,18 +15,19 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::background::pressure;
+use crate::background::{Stage, pressure};
 use crate::faults;
 use crate::health::Part;
 use crate::lease::LeaseKeeper;
 use crate::metrics::RelayMetrics;
 
-/// Commits published in one round.
+/// Commits published in one round at most, and envelopes, about: commits of a busy stream have many.
 const ROUND_COMMITS: usize = 256;
+const ROUND_ENVELOPES: usize = 8_192;
 /// How long to wait for a wake-up before looking anyway.
 const POLL: Duration = Duration::from_millis(500);
 /// How often everything that waits is counted.
-const MEASURE: Duration = Duration::from_millis(500);
+const MEASURE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a stopping relay goes on publishing what was committed last.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -38,8 +39,9 @@ pub struct Relay {
     appended: Arc<Notify>,
     metrics: RelayMetrics,
     health: Part,
-    /// Its name among the stages of background work.
-    stage: String,
+    stage: Stage,
+    /// Commits to publish in the next round.
+    round: usize,
     measured: Option<Instant>,
 }
 
@@ -67,8 +69,9 @@ impl Relay {
             lease: LeaseKeeper::new(lease, "relay"),
             appended,
             metrics,
-            stage: format!("{} relay", health.name()),
             health,
+            stage: pressure().stage(),
+            round: ROUND_COMMITS,
             measured: None,
         }
     }
@@ -108,7 +111,7 @@ impl Relay {
                 *failures += 1;
                 self.metrics.failed();
                 self.health.degraded(error.to_string());
-                pressure().report(&self.stage, None);
+                self.stage.report(None);
                 backoff(*failures)
             }
         }
@@ -128,11 +131,11 @@ impl Relay {
         let holds = self.lease.hold().await?;
         self.metrics.set_holds_lease(holds);
         if !holds {
+            self.stage.report(None);
             return Ok(0);
         }
-        let started = Instant::now();
         faults::point("relay.leased");
-        let commits = self.journal.unpublished(ROUND_COMMITS).await?;
+        let commits = self.journal.unpublished(self.round).await?;
         self.measure(&commits).await?;
         if commits.is_empty() {
             return Ok(0);
@@ -148,21 +151,26 @@ impl Relay {
         self.journal.mark_published(&keys).await?;
         faults::point("relay.marked");
         self.metrics.published(envelopes.len());
-        pressure().give_way(started.elapsed()).await;
+        self.round = ROUND_ENVELOPES * keys.len() / envelopes.len().max(1);
+        self.round = self.round.clamp(1, ROUND_COMMITS);
+        pressure().give_way().await;
         Ok(keys.len())
     }
 
     /// Counting everything that waits is worth its while only where it does not fit into one round.
     async fn measure(&mut self, round: &[Commit]) -> Result<(), StoreError> {
-        let commits = match round.len() {
-            ROUND_COMMITS if self.may_measure() => self.journal.unpublished_count().await?,
-            ROUND_COMMITS => return Ok(()),
-            fewer => fewer as u64,
+        let is_full = round.len() >= self.round;
+        if is_full && !self.may_measure() {
+            return Ok(());
+        }
+        let commits = match is_full {
+            true => self.journal.unpublished_count().await?,
+            false => round.len() as u64,
         };
         self.metrics.set_waiting(commits);
         let envelopes: usize = round.iter().map(|commit| commit.envelopes.len()).sum();
         let mean = envelopes as u64 / round.len().max(1) as u64;
-        pressure().report(&self.stage, Some(commits * mean));
+        self.stage.report(Some(commits * mean));
         Ok(())
     }
 

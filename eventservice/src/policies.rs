@@ -119,7 +119,7 @@ impl FollowLocation {
             if_version: None,
             trace: None,
         };
-        match self.events.handle(&stream, request).await {
+        match self.events.handle_in_background(&stream, request).await {
             Ok(_) => Ok(()),
             Err(error) => not_carried_out(recorded, error),
         }

@@ -27,7 +27,7 @@ use tracing::{error, info};
 pub(crate) use progress::Kept;
 pub use progress::Progress;
 
-use crate::background::pressure;
+use crate::background::{Stage, pressure};
 use crate::causes;
 use crate::clock::Clock;
 use crate::faults;
@@ -42,7 +42,7 @@ const BATCH: usize = 1_024;
 /// How often parked messages are looked at again, and the lag is measured.
 const SWEEP: Duration = Duration::from_secs(2);
 /// How often the lag is measured while there is more than a batch.
-const MEASURE: Duration = Duration::from_millis(500);
+const MEASURE: Duration = Duration::from_millis(100);
 
 /// What is done with envelopes: views build documents, policies append commands.
 #[async_trait]
@@ -104,8 +104,9 @@ impl Consumer {
     /// Consumes until `stop`. What was taken and not acknowledged by then comes again at the next start.
     pub async fn run(self, stop: CancellationToken) {
         let mut failures = 0;
+        let stage = pressure().stage();
         while !stop.is_cancelled() {
-            let Err(error) = self.session(&stop, &mut failures).await else {
+            let Err(error) = self.session(&stop, &stage, &mut failures).await else {
                 return;
             };
             failures += 1;
@@ -113,7 +114,7 @@ impl Consumer {
                 error!(group = self.group, %error, cause = ?std::error::Error::source(&error), "consuming fails; it is tried again");
             }
             self.health.degraded(causes(&error));
-            pressure().report(&self.group, None);
+            stage.report(None);
             tokio::select! {
                 () = sleep(backoff(failures)) => {}
                 () = stop.cancelled() => {}
@@ -122,7 +123,7 @@ impl Consumer {
     }
 
     /// One subscription's life. Ends well only by `stop`.
-    async fn session(&self, stop: &CancellationToken, failures: &mut u32) -> Result<(), StepError> {
+    async fn session(&self, stop: &CancellationToken, stage: &Stage, failures: &mut u32) -> Result<(), StepError> {
         let mut subscription = self.listener.subscribe(&self.group).await?;
         let mut parked = self.parking.streams(&self.group).await?;
         let mut sweep = interval(SWEEP);
@@ -131,10 +132,9 @@ impl Consumer {
         loop {
             let works = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                _ = sweep.tick() => self.sweep(&mut parked).await?,
+                _ = sweep.tick() => self.sweep(&mut parked, stage).await?,
                 batch = subscription.next_batch(BATCH) => {
                     let batch = batch?;
-                    let started = Instant::now();
                     if faults::unguarded("ack_after_apply") {
                         self.acknowledge(&mut *subscription, &batch).await?;
                     }
@@ -144,9 +144,9 @@ impl Consumer {
                     faults::point("consumer.acknowledged");
                     if batch.len() == BATCH && measured.elapsed() >= MEASURE {
                         measured = Instant::now();
-                        self.measure().await?;
+                        self.measure(stage).await?;
                     }
-                    pressure().give_way(started.elapsed()).await;
+                    pressure().give_way().await;
                     true
                 }
             };
@@ -186,22 +186,22 @@ impl Consumer {
     }
 
     /// Tries parked messages again and measures. Whether that shows that consuming works: only where nothing waits.
-    async fn sweep(&self, parked: &mut HashSet<StreamId>) -> Result<bool, StepError> {
+    async fn sweep(&self, parked: &mut HashSet<StreamId>, stage: &Stage) -> Result<bool, StepError> {
         for stream in self.parking.streams(&self.group).await? {
             self.heal(&stream).await?;
         }
-        let lag = self.measure().await?;
+        let lag = self.measure(stage).await?;
         let left = self.parking.list(Some(&self.group)).await?;
         self.metrics.set_parked(&self.group, left.len());
         *parked = step::parked_streams(&left);
         Ok(lag.is_none_or(|lag| lag == 0))
     }
 
-    async fn measure(&self) -> Result<Option<u64>, StepError> {
+    async fn measure(&self, stage: &Stage) -> Result<Option<u64>, StepError> {
         let lag = self.listener.lag(&self.group).await?;
         if let Some(lag) = lag {
             self.metrics.set_lag(&self.group, lag);
-            pressure().report(&self.group, Some(lag));
+            stage.report(Some(lag));
         }
         Ok(lag)
     }

@@ -129,22 +129,32 @@ impl<A: Aggregate> Clerk<A> {
                 Ok(draft) => draft,
                 Err(fault) => return refuse_all(batch, &fault),
             };
-            if draft.recorded.is_empty() {
+            let Draft {
+                after,
+                verdicts,
+                recorded,
+            } = draft;
+            if recorded.is_empty() {
+                // Where there is another copy, catching up copies everything.
+                drop(after);
                 match self.was_behind().await {
                     Ok(true) => continue,
-                    Ok(false) => {}
+                    Ok(false) => return self.answer(batch, verdicts, recorded).await,
                     Err(fault) => return refuse_all(batch, &fault),
                 }
             }
-            pressure().pace(draft.recorded.len()).await;
+            pressure().pace().await;
             let started = Instant::now();
-            match self.append(&draft.recorded).await {
+            match self.append(&recorded).await {
                 Appended::Done => {
                     self.linger = (attempt > 0).then(|| started.elapsed());
-                    self.keep(draft.after);
-                    return self.answer(batch, draft.verdicts, draft.recorded).await;
+                    self.keep(after);
+                    return self.answer(batch, verdicts, recorded).await;
                 }
-                Appended::Beaten => self.step_back(attempt).await,
+                Appended::Beaten => {
+                    drop(after);
+                    self.step_back(attempt).await;
+                }
                 Appended::TooLarge => return self.split(batch),
                 Appended::Failed(fault) => return refuse_all(batch, &fault),
             }
@@ -181,9 +191,6 @@ impl<A: Aggregate> Clerk<A> {
     }
 
     async fn append(&mut self, recorded: &[Recorded]) -> Appended {
-        if recorded.is_empty() {
-            return Appended::Done;
-        }
         let previous = self.live.as_ref().map_or(Hash::GENESIS, |live| live.hash);
         let envelopes = recorded.iter().map(|recorded| Arc::clone(&recorded.envelope)).collect();
         let commit = Commit {
@@ -195,6 +202,7 @@ impl<A: Aggregate> Clerk<A> {
             Ok(()) => {
                 faults::point("desk.appended");
                 self.shared.metrics.committed(recorded.len());
+                pressure().committed(recorded.len());
                 self.shared.appended.notify_one();
                 self.batch_jobs = BATCH_JOBS;
                 Appended::Done
@@ -203,8 +211,10 @@ impl<A: Aggregate> Clerk<A> {
             Err(AppendError::Invalid(InvalidCommit::TooLarge(_))) => Appended::TooLarge,
             Err(AppendError::Invalid(invalid)) => Appended::Failed(Fault::Unreadable(invalid.to_string())),
             Err(AppendError::Store(error)) => {
-                // Whatever happened, what is in memory may be behind the journal now.
-                self.live = None;
+                // Then what is in memory may be behind the journal; after any other error nothing was written.
+                if matches!(error, StoreError::Unknown(_)) {
+                    self.live = None;
+                }
                 Appended::Failed(Fault::Store(Arc::new(error)))
             }
         }

@@ -164,6 +164,19 @@ impl<A: Aggregate> Desk<A> {
         request: Request<A::Command>,
     ) -> Result<Outcome, DeskError<A::Rejection>> {
         let _waiting = pressure().wait();
+        self.handle_in_background(stream, request).await
+    }
+
+    /// The same for commands that no request waits for, as policies have them: however many there are, they do not make
+    /// background work give way.
+    ///
+    /// # Errors
+    /// See [`Desk::handle`].
+    pub async fn handle_in_background(
+        &self,
+        stream: &StreamId,
+        request: Request<A::Command>,
+    ) -> Result<Outcome, DeskError<A::Rejection>> {
         let (reply, answer) = oneshot::channel();
         self.shared.enqueue(stream, Job { request, reply })?;
         // A clerk that went away without an answer did so because the process shuts down.

@@ -12,6 +12,7 @@ use persistence::{PutError, StoreError};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::follow::LOOK;
 use super::generation::{Build, Noted};
@@ -135,7 +136,10 @@ pub async fn rebuild(
         outcome = work.run() => outcome,
         () = lease.lost() => Err(RebuildError::AtWork(service)),
     };
-    lease.release().await?;
+    // It runs out by itself, and what was done stands.
+    if let Err(error) = lease.release().await {
+        warn!(%error, "the rebuild's lease could not be given back");
+    }
     outcome
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::BrokerError;
@@ -69,6 +70,10 @@ impl Database {
         let mut connection = Connection::open(self.folder.join("log.sqlite")).map_err(|e| broker_error(&e))?;
         connection
             .busy_handler(Some(wait_for_other_writer))
+            .map_err(|e| broker_error(&e))?;
+        // Else a plan may depend on the values that are asked for, and is made anew whenever these change.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             .map_err(|e| broker_error(&e))?;
         Ok(connection)
     }
