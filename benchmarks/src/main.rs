@@ -44,6 +44,9 @@ enum Command {
         /// Events that long lists have
         #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
         events: u64,
+        /// Envelopes that are rebuilt and verified
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+        envelopes: u64,
         /// Also write the table to this file
         #[arg(long, value_name = "FILE")]
         write: Option<PathBuf>,
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
             turns,
             seconds,
             events,
+            envelopes,
             write,
         } => {
             let options = Options {
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
                 turns,
                 seconds,
                 events: usize::try_from(events).unwrap_or(usize::MAX),
+                envelopes,
             };
             run(options, write)
         }

@@ -2,6 +2,7 @@
 
 mod booking;
 mod footprint;
+mod operating;
 mod reading;
 
 use crate::Outcome;
@@ -13,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) turns: u32,
     pub(crate) seconds: u64,
     pub(crate) events: usize,
+    /// In the histories that are rebuilt and verified.
+    pub(crate) envelopes: u64,
 }
 
 impl Options {
@@ -48,6 +51,15 @@ pub(crate) async fn all(options: &Options) -> Outcome<Vec<Row>> {
     }
     if options.wants(footprint::START) {
         rows.push(footprint::start(options).await?);
+    }
+    if options.wants(operating::FIRST) {
+        rows.push(operating::first_booking(options).await?);
+    }
+    if options.wants(operating::VERIFY) {
+        rows.push(operating::verify(options).await?);
+    }
+    if options.wants(operating::REBUILD) {
+        rows.extend(operating::rebuild(options).await?);
     }
     Ok(rows)
 }
