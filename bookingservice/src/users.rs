@@ -64,14 +64,15 @@ impl Users {
     }
 
     async fn put(&self, id: &str, person: &Person, expect: Expect) -> Result<(), StoreError> {
+        let body = json!({
+            "first": person.first, "last": person.last, "age": person.age,
+            "first_key": person.first.to_lowercase(), "last_key": person.last.to_lowercase(),
+        });
         let write = Write {
             collection: COLLECTION.to_owned(),
             id: id.to_owned(),
             expect,
-            body: Some(json!({
-                "first": person.first, "last": person.last, "age": person.age,
-                "first_key": person.first.to_lowercase(), "last_key": person.last.to_lowercase(),
-            })),
+            body: Some(body.into()),
         };
         match self.documents.put(vec![write]).await {
             Ok(()) | Err(PutError::Conflict { .. }) => Ok(()),

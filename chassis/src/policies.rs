@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use persistence::Write;
+use persistence::{DocumentStore, Write};
 
 use crate::consumer::{Handler, HandlerError, Refusal};
 use crate::desk::DeskError;
@@ -50,7 +50,7 @@ pub struct Policies {
 #[async_trait]
 impl Handler for Policies {
     /// Envelopes of one stream are handled in order, those of different streams at the same time.
-    async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError> {
+    async fn handle(&self, batch: &[Recorded], _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
         let mut streams: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
         for recorded in batch {
             streams

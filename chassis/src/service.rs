@@ -268,7 +268,7 @@ pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), St
         collection: "owner".to_owned(),
         id: "service".to_owned(),
         expect: Expect::Absent,
-        body: Some(json!({ "name": settings.service })),
+        body: Some(json!({ "name": settings.service }).into()),
     };
     match stores.documents.put(vec![mark]).await {
         Ok(()) => return Ok(()),

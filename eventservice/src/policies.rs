@@ -56,7 +56,7 @@ impl FollowLocation {
             collection: COLLECTION.to_owned(),
             id: details.id.clone(),
             expect: Expect::Anything,
-            body: Some(json!({ "location_id": details.location_id })),
+            body: Some(json!({ "location_id": details.location_id }).into()),
         };
         self.documents.put(vec![write]).await.map_err(|error| match error {
             PutError::Store(error) => HandlerError::Store(error),

@@ -1,4 +1,8 @@
+use std::fmt;
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
@@ -45,8 +49,12 @@ pub struct Write {
     pub id: String,
     pub expect: Expect,
     /// The new body, a JSON object; `None` deletes.
-    pub body: Option<Value>,
+    pub body: Option<Body>,
 }
+
+/// A document's body as it is written: JSON text. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body(Arc<str>);
 
 #[derive(Debug, Error)]
 pub enum PutError {
@@ -126,6 +134,49 @@ pub trait DocumentStore: Send + Sync {
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError>;
 }
 
+impl Body {
+    pub fn of(document: &impl Serialize) -> serde_json::Result<Self> {
+        Ok(Self(serde_json::to_string(document)?.into()))
+    }
+
+    /// The same object with one more field, which it does not have yet.
+    ///
+    /// # Errors
+    /// Where it is no object.
+    pub fn with(self, name: &str, value: &impl Serialize) -> serde_json::Result<Self> {
+        let Some(fields) = self.0.strip_suffix('}').filter(|fields| fields.starts_with('{')) else {
+            return Err(serde::ser::Error::custom("it is no object"));
+        };
+        let comma = if fields == "{" { "" } else { "," };
+        let (name, value) = (serde_json::to_string(name)?, serde_json::to_string(value)?);
+        Ok(Self(format!("{fields}{comma}{name}:{value}}}").into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_object(&self) -> bool {
+        self.0.starts_with('{')
+    }
+
+    pub fn to_value(&self) -> serde_json::Result<Value> {
+        serde_json::from_str(&self.0)
+    }
+}
+
+impl From<Value> for Body {
+    fn from(value: Value) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Document {
     /// The body as the type that the view keeps in this collection.
     ///
@@ -149,5 +200,25 @@ impl Query {
             descending: false,
             limit,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_is_added_to_an_object_and_to_nothing_else() {
+        let added = |value: Value| {
+            Body::from(value)
+                .with("a \"b\"", &[1])
+                .map(|body| body.to_value().unwrap())
+        };
+        assert_eq!(added(json!({})).unwrap(), json!({"a \"b\"": [1]}));
+        assert_eq!(added(json!({"c": {}})).unwrap(), json!({"c": {}, "a \"b\"": [1]}));
+        assert!(added(json!([])).is_err());
+        assert!(added(json!("{}")).is_err());
     }
 }

@@ -20,7 +20,9 @@ pub mod sqlite;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub use documents::{Bound, Collection, Cursor, Document, DocumentStore, Expect, Index, Page, PutError, Query, Write};
+pub use documents::{
+    Body, Bound, Collection, Cursor, Document, DocumentStore, Expect, Index, Page, PutError, Query, Write,
+};
 pub use error::StoreError;
 pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES, Walked};
 pub use lease::{Lease, LeaseRecord};

@@ -9,18 +9,19 @@
 pub mod parking;
 mod plan;
 mod progress;
+mod session;
 mod step;
+mod write_behind;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use contracts::StreamId;
-use msgqueue::{BrokerError, EventListener, Subscription};
+use msgqueue::{BrokerError, Delivery, DeliveryTag, EventListener, Subscription};
 use persistence::{DocumentStore, PutError, StoreError, Write};
 use thiserror::Error;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -30,28 +31,23 @@ pub use progress::Progress;
 use crate::background::{Stage, pressure};
 use crate::causes;
 use crate::clock::Clock;
-use crate::faults;
 use crate::health::Part;
 use crate::metrics::ConsumerMetrics;
 use crate::recorded::Recorded;
 use crate::relay::backoff;
 use parking::Parking;
-
-/// Deliveries taken at a time.
-const BATCH: usize = 1_024;
-/// How often parked messages are looked at again, and the lag is measured.
-const SWEEP: Duration = Duration::from_secs(2);
-/// How often the lag is measured while there is more than a batch.
-const MEASURE: Duration = Duration::from_millis(100);
+use session::Session;
+use write_behind::WriteBehind;
 
 /// What is done with envelopes: views build documents, policies append commands.
 #[async_trait]
 pub trait Handler: Send + Sync {
     /// Handles envelopes that come next in their streams, in this order. Returns the document writes that belong to
-    /// them; the caller carries these out before it notes the progress.
+    /// them; the caller carries these out before it notes the progress. `documents` are as the batches before have left
+    /// them, though the last one may not be stored yet.
     ///
     /// May be called again with the same envelopes after an error or a crash, so it has to recognise repeats.
-    async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError>;
+    async fn handle(&self, batch: &[Recorded], documents: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError>;
 }
 
 #[derive(Debug, Error)]
@@ -102,13 +98,15 @@ pub struct Consumer {
 
 impl Consumer {
     /// Consumes until `stop`. What was taken and not acknowledged by then comes again at the next start.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut failures = 0;
         let stage = pressure().stage();
+        let behind = self.write_behind();
         while !stop.is_cancelled() {
-            let Err(error) = self.session(&stop, &stage, &mut failures).await else {
+            let Err(error) = Session::run(&self, &behind, &stage, &stop, &mut failures).await else {
                 return;
             };
+            behind.abandon().await;
             failures += 1;
             if failures == 1 {
                 error!(group = self.group, %error, cause = ?std::error::Error::source(&error), "consuming fails; it is tried again");
@@ -122,38 +120,14 @@ impl Consumer {
         }
     }
 
-    /// One subscription's life. Ends well only by `stop`.
-    async fn session(&self, stop: &CancellationToken, stage: &Stage, failures: &mut u32) -> Result<(), StepError> {
-        let mut subscription = self.listener.subscribe(&self.group).await?;
-        let mut parked = self.parking.streams(&self.group).await?;
-        let mut sweep = interval(SWEEP);
-        let mut measured = Instant::now();
-        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let works = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                _ = sweep.tick() => self.sweep(&mut parked, stage).await?,
-                batch = subscription.next_batch(BATCH) => {
-                    let batch = batch?;
-                    if faults::unguarded("ack_after_apply") {
-                        self.acknowledge(&mut *subscription, &batch).await?;
-                    }
-                    faults::point("consumer.taken");
-                    self.step(&batch, &mut parked).await?;
-                    self.acknowledge(&mut *subscription, &batch).await?;
-                    faults::point("consumer.acknowledged");
-                    if batch.len() == BATCH && measured.elapsed() >= MEASURE {
-                        measured = Instant::now();
-                        self.measure(stage).await?;
-                    }
-                    pressure().give_way().await;
-                    true
-                }
-            };
-            if works {
-                self.recovered(failures);
-            }
-        }
+    /// Reads and writes through documents that are written while the next batch is computed.
+    fn write_behind(&mut self) -> Arc<WriteBehind> {
+        let behind = Arc::new(WriteBehind::over(Arc::clone(&self.documents), self.progress.advanced()));
+        let documents: Arc<dyn DocumentStore> = behind.clone();
+        self.progress = self.progress.through(Arc::clone(&documents));
+        self.parking = Parking::through(Arc::clone(&documents));
+        self.documents = documents;
+        behind
     }
 
     /// Takes one batch of a subscription of its group. Returns how many messages it had.
@@ -165,7 +139,7 @@ impl Consumer {
     ) -> Result<usize, StepError> {
         let batch = subscription.next_batch(max).await?;
         self.step(&batch, parked).await?;
-        self.acknowledge(subscription, &batch).await?;
+        subscription.ack(&tags(&batch)).await?;
         Ok(batch.len())
     }
 
@@ -174,15 +148,6 @@ impl Consumer {
             info!(group = self.group, "consuming works again");
         }
         self.health.ok();
-    }
-
-    async fn acknowledge(
-        &self,
-        subscription: &mut dyn Subscription,
-        batch: &[msgqueue::Delivery],
-    ) -> Result<(), StepError> {
-        let tags: Vec<_> = batch.iter().map(|delivery| delivery.tag).collect();
-        Ok(subscription.ack(&tags).await?)
     }
 
     /// Tries parked messages again and measures. Whether that shows that consuming works: only where nothing waits.
@@ -205,4 +170,8 @@ impl Consumer {
         }
         Ok(lag)
     }
+}
+
+fn tags(batch: &[Delivery]) -> Vec<DeliveryTag> {
+    batch.iter().map(|delivery| delivery.tag).collect()
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use contracts::{DecodeError, StreamId};
 use jiff::Timestamp;
 use msgqueue::{Message, MessageError};
-use persistence::{Bound, Collection, Document, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
+use persistence::{
+    Body, Bound, Collection, Document, DocumentStore, Expect, Index, PutError, Query, StoreError, Write,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -79,6 +81,11 @@ impl Parking {
         Ok(Self { documents })
     }
 
+    /// The same, read through other documents.
+    pub(super) fn through(documents: Arc<dyn DocumentStore>) -> Self {
+        Self { documents }
+    }
+
     /// Everything parked, of one group or of all, by group, stream and version.
     pub async fn list(&self, group: Option<&str>) -> Result<Vec<Parked>, StoreError> {
         let mut query = Query::all(BY_GROUP, PAGE);
@@ -128,7 +135,7 @@ impl Parking {
         if known.is_some_and(|known| stays(&known) && !says_more(&known)) {
             return Ok(None);
         }
-        let body = serde_json::to_value(parked).map_err(|cause| StoreError::Broken(cause.to_string()))?;
+        let body = Body::of(parked).map_err(|cause| StoreError::Broken(cause.to_string()))?;
         Ok(Some(Write {
             collection: COLLECTION.to_owned(),
             id,

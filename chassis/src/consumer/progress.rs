@@ -104,8 +104,21 @@ impl Progress {
             } else {
                 Expect::Revision(revision)
             },
-            body: Some(json!({ "version": position.version, "envelope_id": position.envelope_id })),
+            body: Some(json!({ "version": position.version, "envelope_id": position.envelope_id }).into()),
         }
+    }
+
+    /// The same progress, read and written through other documents.
+    pub(super) fn through(&self, documents: Arc<dyn DocumentStore>) -> Self {
+        Self {
+            documents,
+            ..self.clone()
+        }
+    }
+
+    /// Rung when it has moved on.
+    pub(super) fn advanced(&self) -> Arc<Notify> {
+        Arc::clone(&self.advanced)
     }
 
     pub(crate) fn announce(&self) {

@@ -166,7 +166,7 @@ impl Consumer {
 
     /// Carries out what a sorted batch leads to: documents first, progress behind them, parked entries last.
     async fn settle(&self, sorted: Sorted) -> Result<(), StepError> {
-        let mut writes = self.handler.handle(&sorted.apply).await?;
+        let mut writes = self.handler.handle(&sorted.apply, &self.documents).await?;
         faults::point("consumer.handled");
         for parked in &sorted.park {
             self.report(parked);
@@ -183,7 +183,6 @@ impl Consumer {
         }
         faults::point_when(!sorted.park.is_empty(), "consumer.parked");
         faults::point_when(!sorted.settled.is_empty(), "consumer.unparked");
-        faults::point("consumer.stored");
         self.metrics.consumed(&self.group, "applied", sorted.apply.len());
         self.progress.announce();
         Ok(())

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use persistence::{Collection, DocumentStore, Expect, PutError, StoreError, Write};
+use persistence::{Body, Collection, DocumentStore, Expect, PutError, StoreError, Write};
 use serde_json::{Value, json};
 
 const POINTERS: &str = "generations";
@@ -229,7 +229,7 @@ fn write(id: &str, expect: Expect, body: Option<Value>) -> Write {
         collection: POINTERS.to_owned(),
         id: id.to_owned(),
         expect,
-        body,
+        body: body.map(Body::from),
     }
 }
 

@@ -51,7 +51,6 @@ pub trait View: Send + Sync {
 pub struct Views {
     views: Vec<Arc<dyn View>>,
     generation: Generation,
-    documents: Arc<dyn DocumentStore>,
     search: Arc<dyn Search>,
 }
 
@@ -87,7 +86,6 @@ impl Views {
         Ok(Self {
             views,
             generation,
-            documents,
             search,
         })
     }
@@ -105,8 +103,8 @@ pub(crate) fn collections(views: &[Arc<dyn View>]) -> BTreeSet<String> {
 
 #[async_trait]
 impl Handler for Views {
-    async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError> {
-        let mut unit = UnitOfWork::new(self.generation.clone(), Arc::clone(&self.documents));
+    async fn handle(&self, batch: &[Recorded], documents: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
+        let mut unit = UnitOfWork::new(self.generation.clone(), Arc::clone(documents));
         let mut keys = Vec::new();
         for recorded in batch {
             self.views.iter().for_each(|view| view.touches(recorded, &mut keys));

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use persistence::{Document, DocumentStore, Expect, Query, StoreError, Write};
+use persistence::{Body, Document, DocumentStore, Expect, Query, StoreError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -44,12 +44,12 @@ enum Content {
 }
 
 trait AnyDocument: Any + Send + Sync {
-    fn to_json(&self) -> serde_json::Result<Value>;
+    fn to_body(&self) -> serde_json::Result<Body>;
 }
 
 impl<T: Serialize + Any + Send + Sync> AnyDocument for T {
-    fn to_json(&self) -> serde_json::Result<Value> {
-        serde_json::to_value(self)
+    fn to_body(&self) -> serde_json::Result<Body> {
+        Body::of(self)
     }
 }
 
@@ -208,21 +208,17 @@ impl Loaded {
     }
 
     fn into_write(self, collection: String, key: Key) -> Result<Write, StoreError> {
-        let body = self.content.into_json().map_err(|cause| another_shape(&key, &cause))?;
-        let mut body = into_object(body);
-        body.insert(
-            VERSIONS.to_owned(),
-            serde_json::to_value(self.versions).unwrap_or_default(),
-        );
+        let body = self.content.to_body();
+        let body = body.and_then(|body| body.with(VERSIONS, &self.versions));
         Ok(Write {
             collection,
-            id: key.1,
+            id: key.1.clone(),
             expect: if self.revision == 0 {
                 Expect::Absent
             } else {
                 Expect::Revision(self.revision)
             },
-            body: Some(Value::Object(body)),
+            body: Some(body.map_err(|cause| another_shape(&key, &cause))?),
         })
     }
 }
@@ -247,11 +243,11 @@ impl Content {
         document.ok_or_else(|| serde::de::Error::custom("it was read as another type"))
     }
 
-    fn into_json(self) -> serde_json::Result<Value> {
+    fn to_body(&self) -> serde_json::Result<Body> {
         match self {
-            Self::Missing => Ok(Value::Null),
-            Self::Stored(body) => Ok(Value::Object(body)),
-            Self::Read(document) => document.to_json(),
+            Self::Missing => Body::of(&Map::new()),
+            Self::Stored(body) => Body::of(body),
+            Self::Read(document) => document.to_body(),
         }
     }
 }

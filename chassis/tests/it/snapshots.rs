@@ -203,7 +203,7 @@ async fn put(parts: &Parts, id: &str, body: Option<Value>) {
         collection: "snapshots".to_owned(),
         id: id.to_owned(),
         expect: Expect::Anything,
-        body,
+        body: body.map(Into::into),
     };
     parts.stores.documents.put(vec![write]).await.unwrap();
 }

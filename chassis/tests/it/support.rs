@@ -10,7 +10,7 @@ use chassis::metrics::Metrics;
 use contracts::{Actor, CommitBounds, DomainEvent, Envelope, EventBooked, Hash, StreamId, Unsealed};
 use msgqueue::Message;
 use msgqueue::embedded::Log;
-use persistence::{Stores, Write};
+use persistence::{DocumentStore, Stores, Write};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -134,7 +134,7 @@ impl Witness {
 
 #[async_trait]
 impl Handler for Witness {
-    async fn handle(&self, batch: &[Recorded]) -> Result<Vec<Write>, HandlerError> {
+    async fn handle(&self, batch: &[Recorded], _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
         {
             let mut failures = self.failures.lock().unwrap();
             if *failures > 0 {

@@ -347,7 +347,7 @@ async fn change(folder: &Path, collection: &str, id: &str, change: impl FnOnce(&
         collection: collection.to_owned(),
         id: id.to_owned(),
         expect: Expect::Anything,
-        body: Some(body),
+        body: Some(body.into()),
     };
     documents.put(vec![write]).await.unwrap();
 }

@@ -92,7 +92,7 @@ impl Stopped {
             collection: "snapshots".to_owned(),
             id: id.to_owned(),
             expect: Expect::Anything,
-            body: Some(body),
+            body: Some(body.into()),
         };
         self.documents.put(vec![write]).await.unwrap();
     }

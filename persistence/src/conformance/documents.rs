@@ -117,7 +117,7 @@ async fn expectations(h: &dyn Harness) {
                 let before = get(&*documents, "d").await;
                 let write = Write {
                     expect,
-                    body: body.clone(),
+                    body: body.clone().map(Into::into),
                     ..named("d", "")
                 };
                 let outcome = documents.put(vec![write]).await;

@@ -142,7 +142,7 @@ pub(super) fn write(collection: &str, id: &str, body: Value) -> Write {
         collection: collection.to_owned(),
         id: id.to_owned(),
         expect: crate::Expect::Anything,
-        body: Some(body),
+        body: Some(body.into()),
     }
 }
 

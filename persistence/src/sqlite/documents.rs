@@ -156,7 +156,7 @@ fn put(connection: &Connection, writes: &[Write]) -> Result<(), PutError> {
 fn put_one(connection: &Connection, entry: Entry, write: &Write) -> rusqlite::Result<bool> {
     let documents = entry.documents();
     match &write.body {
-        Some(body) => upsert(connection, &documents, write, &body.to_string()),
+        Some(body) => upsert(connection, &documents, write, body.as_str()),
         None => delete(connection, &documents, write),
     }
 }

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use contracts::{Hash, StreamId};
-use persistence::{Collection, Document, DocumentStore, Expect, PutError, StoreError, Write};
+use persistence::{Body, Collection, Document, DocumentStore, Expect, PutError, StoreError, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -236,7 +236,7 @@ fn write(id: String, expect: Expect, body: Option<Value>) -> Write {
         collection: COLLECTION.to_owned(),
         id,
         expect,
-        body,
+        body: body.map(Body::from),
     }
 }
 

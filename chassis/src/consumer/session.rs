@@ -1,0 +1,110 @@
+//! One subscription's life: batches are taken, computed while the one before is written, and acknowledged when they are
+//! stored.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use contracts::StreamId;
+use msgqueue::{Delivery, DeliveryTag, Subscription};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::write_behind::WriteBehind;
+use super::{Consumer, StepError, tags};
+use crate::background::{Stage, pressure};
+use crate::faults;
+
+/// Deliveries taken at a time.
+const BATCH: usize = 1_024;
+/// How often parked messages are looked at again, and the lag is measured.
+const SWEEP: Duration = Duration::from_secs(2);
+/// How often the lag is measured while there is more than a batch.
+const MEASURE: Duration = Duration::from_millis(100);
+
+pub(super) struct Session<'a> {
+    consumer: &'a Consumer,
+    behind: &'a WriteBehind,
+    stage: &'a Stage,
+    subscription: Box<dyn Subscription>,
+    parked: HashSet<StreamId>,
+    /// Not acknowledged yet, each with how many batches have to be stored before.
+    computed: VecDeque<(u64, Vec<DeliveryTag>)>,
+    measured: Instant,
+}
+
+impl<'a> Session<'a> {
+    /// Ends well only by `stop`.
+    pub(super) async fn run(
+        consumer: &'a Consumer,
+        behind: &'a WriteBehind,
+        stage: &'a Stage,
+        stop: &CancellationToken,
+        failures: &mut u32,
+    ) -> Result<(), StepError> {
+        let mut session = Self {
+            consumer,
+            behind,
+            stage,
+            subscription: consumer.listener.subscribe(&consumer.group).await?,
+            parked: consumer.parking.streams(&consumer.group).await?,
+            computed: VecDeque::new(),
+            measured: Instant::now(),
+        };
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let works = tokio::select! {
+                () = stop.cancelled() => return session.flush().await,
+                _ = sweep.tick() => session.sweep().await?,
+                stored = behind.flush(), if !session.computed.is_empty() => {
+                    stored?;
+                    session.acknowledge().await?;
+                    true
+                }
+                batch = session.subscription.next_batch(BATCH) => {
+                    session.take(&batch?).await?;
+                    true
+                }
+            };
+            if works {
+                consumer.recovered(failures);
+            }
+        }
+    }
+
+    async fn take(&mut self, batch: &[Delivery]) -> Result<(), StepError> {
+        if faults::unguarded("ack_after_apply") {
+            self.subscription.ack(&tags(batch)).await?;
+        }
+        faults::point("consumer.taken");
+        self.consumer.step(batch, &mut self.parked).await?;
+        self.computed.push_back((self.behind.batches_put(), tags(batch)));
+        self.acknowledge().await?;
+        if batch.len() == BATCH && self.measured.elapsed() >= MEASURE {
+            self.measured = Instant::now();
+            self.consumer.measure(self.stage).await?;
+        }
+        pressure().give_way().await;
+        Ok(())
+    }
+
+    /// Acknowledges what is stored.
+    async fn acknowledge(&mut self) -> Result<(), StepError> {
+        let stored = self.behind.batches_stored();
+        while let Some((_, tags)) = self.computed.pop_front_if(|(batches, _)| *batches <= stored) {
+            self.subscription.ack(&tags).await?;
+            faults::point("consumer.acknowledged");
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), StepError> {
+        self.behind.flush().await?;
+        self.acknowledge().await
+    }
+
+    async fn sweep(&mut self) -> Result<bool, StepError> {
+        self.flush().await?;
+        self.consumer.sweep(&mut self.parked, self.stage).await
+    }
+}
