@@ -7,7 +7,8 @@
 //! there is never changed again, so a batch that was written in part is written to its end with the same sums.
 //!
 //! Clocks may step back, versions never do. So an entry counts from the latest time that its stream had shown by then:
-//! that never sinks, and one look-up in an index finds what stood at a time. The feed must not know what is counted.
+//! that never sinks, so what stood at a time is found by halving, without an index of times beside that of versions. The
+//! feed must not know what is counted.
 
 use async_trait::async_trait;
 use contracts::StreamId;
@@ -21,9 +22,10 @@ use crate::views::{Found, Key, LiveViews, UnitOfWork, View};
 
 const COLLECTION: &str = "feed";
 const BY_STREAM: &str = "by_stream";
-const BY_MOMENT: &str = "by_moment";
+/// Beyond any version, and still a number that every store can compare.
+const LATEST: u64 = 1 << 53;
 /// How many versions back an entry may be of the same batch; farther back it is stored.
-const NEAR: usize = 1_024;
+const NEAR: usize = 4_096;
 
 /// What may be told of a domain event in public: its facts, or `None` where it stays private.
 pub type PublicFacts = fn(&Recorded) -> Option<Map<String, Value>>;
@@ -44,7 +46,7 @@ pub struct Entry {
     /// What stands after it. Absent in entries of a generation that was begun before this was counted.
     #[serde(default)]
     pub standing: Map<String, Value>,
-    /// From when on it counts, for the index.
+    /// From when on it counts.
     #[serde(default)]
     moment_ms: i64,
 }
@@ -106,16 +108,10 @@ impl View for FeedView {
     fn collections(&self) -> &'static [(&'static str, &'static [Index])] {
         &[(
             COLLECTION,
-            &[
-                Index {
-                    name: BY_STREAM,
-                    fields: &["stream", "version"],
-                },
-                Index {
-                    name: BY_MOMENT,
-                    fields: &["stream", "moment_ms", "version"],
-                },
-            ],
+            &[Index {
+                name: BY_STREAM,
+                fields: &["stream", "version"],
+            }],
         )]
     }
 
@@ -194,12 +190,38 @@ impl Feed {
 
     /// The newest entry of `stream` at a moment; `None` before its first.
     pub async fn at(&self, stream: &StreamId, moment: Moment) -> Result<Option<Entry>, StoreError> {
-        let (index, value) = match moment {
-            Moment::Version(version) => (BY_STREAM, json!(version)),
-            Moment::Time(time) => (BY_MOMENT, json!(time.as_millisecond())),
-        };
-        let query = newest(stream, index, bound(value, true));
+        match moment {
+            Moment::Version(version) => self.newest(stream, version).await,
+            Moment::Time(time) => {
+                let moment_ms = time.as_millisecond();
+                self.last(stream, |entry| entry.moment_ms <= moment_ms).await
+            }
+        }
+    }
+
+    /// The newest entry up to `version`.
+    async fn newest(&self, stream: &StreamId, version: u64) -> Result<Option<Entry>, StoreError> {
+        let query = newest(stream, bound(version, true));
         Ok(entries(self.views.find(COLLECTION, query).await?).pop())
+    }
+
+    /// The last entry that `counts`, as all before it do and none behind it does. Not every version has an entry.
+    async fn last(&self, stream: &StreamId, counts: impl Fn(&Entry) -> bool) -> Result<Option<Entry>, StoreError> {
+        let Some(newest) = self.newest(stream, LATEST).await? else {
+            return Ok(None);
+        };
+        let mut last = None;
+        // Entries up to `below` count, and those from `above` on do not.
+        let (mut below, mut above) = (0, newest.version + 1);
+        while above - below > 1 {
+            let middle = below + (above - below) / 2;
+            match self.newest(stream, middle).await? {
+                Some(entry) if entry.version > below && !counts(&entry) => above = entry.version,
+                Some(entry) if entry.version > below => (last, below) = (Some(entry), middle),
+                _ => below = middle,
+            }
+        }
+        Ok(last)
     }
 
     /// The entries of several streams in one order: by time, at the same time by stream, and never against the order of
@@ -208,7 +230,7 @@ impl Feed {
         let place = walk.place(streams)?;
         let mut merged = Vec::new();
         for stream in streams {
-            let query = walk.query(stream, place.as_ref());
+            let query = walk.query(stream, self.start(stream, place.as_ref()).await?);
             merged.extend(entries(self.views.find(COLLECTION, query).await?));
         }
         merged.sort_by(|a, b| a.place().cmp(&b.place()));
@@ -222,6 +244,19 @@ impl Feed {
     }
 }
 
+impl Feed {
+    /// The last version of a stream that stands at or before a place, in the order of several streams.
+    async fn start(&self, stream: &StreamId, place: Option<&Place>) -> Result<Option<u64>, StoreError> {
+        let Some(place) = place else { return Ok(None) };
+        if place.stream == *stream {
+            return Ok(Some(place.version));
+        }
+        let before = (place.moment_ms, place.stream.as_str());
+        let last = self.last(stream, |entry| (entry.moment_ms, entry.stream.as_str()) < before);
+        Ok(Some(last.await?.map_or(0, |entry| entry.version)))
+    }
+}
+
 impl Walk {
     /// Where it goes on.
     fn place(&self, streams: &[StreamId]) -> Result<Option<Place>, StoreError> {
@@ -230,22 +265,25 @@ impl Walk {
         place.map(Some).ok_or(StoreError::ForeignCursor)
     }
 
-    /// What one stream has for the page. One more than asked for tells whether there is a next page.
-    fn query(&self, stream: &StreamId, place: Option<&Place>) -> Query {
+    /// What one stream has for the page, behind or up to `start`. One more than asked for tells whether there is a next
+    /// page.
+    fn query(&self, stream: &StreamId, start: Option<u64>) -> Query {
         let mut query = Query {
             equals: vec![json!(stream.as_str())],
             descending: self.descending,
-            ..Query::all(BY_MOMENT, self.limit.saturating_add(1))
+            ..Query::all(BY_STREAM, self.limit.saturating_add(1))
         };
-        match place {
+        match start {
+            Some(version) if self.descending => query.upper = Some(bound(version, !self.after_own(stream))),
+            Some(version) => query.lower = Some(bound(version, false)),
             None => {}
-            Some(place) if place.stream == *stream => query.after = Some(place.in_its_stream()),
-            Some(place) if self.descending => {
-                query.upper = Some(bound(place.moment_ms, stream.as_str() < place.stream.as_str()));
-            }
-            Some(place) => query.lower = Some(bound(place.moment_ms, stream.as_str() > place.stream.as_str())),
         }
         query
+    }
+
+    /// Whether the page before ended in this stream.
+    fn after_own(&self, stream: &StreamId) -> bool {
+        self.after.as_ref().is_some_and(|cursor| cursor.id == stream.as_str())
     }
 }
 
@@ -259,13 +297,6 @@ impl Place {
             stream: StreamId::parse(&cursor.id).ok()?,
             version: version.as_u64()?,
         })
-    }
-
-    fn in_its_stream(&self) -> Cursor {
-        Cursor {
-            values: vec![json!(self.stream.as_str()), json!(self.moment_ms), json!(self.version)],
-            id: id_of(&self.stream, self.version),
-        }
     }
 }
 
@@ -281,7 +312,7 @@ async fn before(stream: &StreamId, version: u64, unit: &mut UnitOfWork) -> Resul
         }
     }
     let stored: Option<Entry> = unit
-        .find_stored(COLLECTION, newest(stream, BY_STREAM, bound(version, false)))
+        .find_stored(COLLECTION, newest(stream, bound(version, false)))
         .await?;
     Ok(stored.as_ref().map(Before::of).unwrap_or_default())
 }
@@ -299,13 +330,13 @@ fn id_of(stream: &StreamId, version: u64) -> String {
     format!("{stream}@{version}")
 }
 
-/// The newest entry up to a bound of the field behind the stream in `index`.
-fn newest(stream: &StreamId, index: &'static str, upper: Bound) -> Query {
+/// The newest entry up to a version.
+fn newest(stream: &StreamId, upper: Bound) -> Query {
     Query {
         equals: vec![json!(stream.as_str())],
         upper: Some(upper),
         descending: true,
-        ..Query::all(index, 1)
+        ..Query::all(BY_STREAM, 1)
     }
 }
 
