@@ -7,26 +7,33 @@ use async_trait::async_trait;
 use contracts::{Hash, StreamId};
 use persistence::{AppendError, Commit, CommitKey, Journal, StoreError, Walked};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 /// Longer than a reply takes to reach its client.
-const DELAY: Duration = Duration::from_millis(50);
+const DELAY: Duration = Duration::from_millis(150);
 const QUEUE: usize = 4_096;
+
+/// A commit that was confirmed and is still to be appended.
+struct Late {
+    due: Instant,
+    previous: Hash,
+    commit: Commit,
+}
 
 pub(super) struct LateJournal {
     journal: Arc<dyn Journal>,
-    late: mpsc::Sender<(Hash, Commit)>,
+    late: mpsc::Sender<Late>,
 }
 
 impl LateJournal {
     pub(super) fn before(journal: Arc<dyn Journal>) -> Self {
-        let (late, mut queue) = mpsc::channel(QUEUE);
+        let (late, mut queue) = mpsc::channel::<Late>(QUEUE);
         let behind = Arc::clone(&journal);
         tokio::spawn(async move {
-            while let Some((previous, commit)) = queue.recv().await {
-                sleep(DELAY).await;
-                if let Err(error) = behind.append(previous, &commit).await {
+            while let Some(late) = queue.recv().await {
+                sleep_until(late.due).await;
+                if let Err(error) = behind.append(late.previous, &late.commit).await {
                     warn!(%error, "what was confirmed is lost");
                 }
             }
@@ -38,7 +45,9 @@ impl LateJournal {
 #[async_trait]
 impl Journal for LateJournal {
     async fn append(&self, previous: Hash, commit: &Commit) -> Result<(), AppendError> {
-        let late = self.late.send((previous, commit.clone())).await;
+        let due = Instant::now() + DELAY;
+        let commit = commit.clone();
+        let late = self.late.send(Late { due, previous, commit }).await;
         late.map_err(|_| AppendError::Store(StoreError::Closed))
     }
 

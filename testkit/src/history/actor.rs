@@ -1,23 +1,26 @@
 //! One client: asks, notes what it is told, and goes on when the platform goes away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::load::Shared;
 use super::record::{Outcome, Record, Request};
 use crate::Client;
 
-/// Longer than the platform lets anybody wait.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How often a client asks again at the end before it leaves an outcome open.
-const LAST_TRIES: usize = 100;
 /// Events that are made at most; more would leave each too little to do.
 const MOST_EVENTS: usize = 24;
+/// Answered requests that a client may ask once more.
+const MOST_ANSWERED: usize = 64;
+/// How likely it is that a client asks for the second time what was answered: it came back, or something repeats it.
+const AGAIN: f64 = 0.08;
+/// How likely it is that a request is sent twice at once, as by a button that is pressed twice.
+const TWICE: f64 = 0.04;
 
 pub(super) struct Actor {
     number: usize,
@@ -25,11 +28,15 @@ pub(super) struct Actor {
     random: StdRng,
     records: Vec<Record>,
     /// Asked, may be repeated, and its outcome is not known.
-    unsettled: Vec<Request>,
+    unsettled: VecDeque<Request>,
+    /// Answered with success, and may be asked again: the answer is to be the same.
+    answered: VecDeque<Request>,
     /// Bookings that stand, each with its event and token.
     bookings: Vec<(String, String, String)>,
     /// The latest version of each stream that this client has written or read.
     seen: BTreeMap<String, u64>,
+    /// The stream that it has written last.
+    latest: Option<String>,
     made: usize,
 }
 
@@ -41,28 +48,53 @@ impl Actor {
             shared,
             random: StdRng::seed_from_u64(seed),
             records: Vec::new(),
-            unsettled: Vec::new(),
+            unsettled: VecDeque::new(),
+            answered: VecDeque::new(),
             bookings: Vec::new(),
             seen: BTreeMap::new(),
+            latest: None,
             made: 0,
         }
     }
 
     pub(super) async fn run(mut self) -> Vec<Record> {
         while !self.shared.has_ended() {
-            let request = self.unsettled.pop().unwrap_or_else(|| self.choose());
+            let known = self.take_unsettled().or_else(|| self.take_answered());
+            let request = known.unwrap_or_else(|| self.choose());
             self.ask(request).await;
             self.think().await;
         }
-        for _ in 0..LAST_TRIES {
-            let Some(request) = self.unsettled.pop() else { break };
+        let deadline = Instant::now() + self.shared.options.patience;
+        while Instant::now() < deadline
+            && let Some(request) = self.unsettled.pop_front()
+        {
             self.ask(request).await;
             self.think().await;
         }
         self.records
     }
 
+    /// Not always: what cannot be settled now must not keep this client from everything else.
+    fn take_unsettled(&mut self) -> Option<Request> {
+        if self.random.random_bool(0.5) {
+            return None;
+        }
+        self.unsettled.pop_front()
+    }
+
+    fn take_answered(&mut self) -> Option<Request> {
+        if self.answered.is_empty() || !self.random.random_bool(AGAIN) {
+            return None;
+        }
+        let index = self.random.random_range(0..self.answered.len());
+        self.answered.get(index).cloned()
+    }
+
     async fn think(&mut self) {
+        // Now and then at once, as a program would.
+        if self.random.random_bool(0.3) {
+            return;
+        }
         let pause = self.random.random_range(0..=self.shared.options.think);
         sleep(Duration::from_millis(pause)).await;
     }
@@ -74,39 +106,55 @@ impl Actor {
             () = self.shared.ended() => self.shared.address.wait().await,
         };
         let started = self.shared.began.elapsed();
-        let Some(outcome) = send(&client, &request).await else {
-            // It never left this client.
-            return self.keep(request);
-        };
-        let record = Record {
+        let times = self.times(&request);
+        let patience = self.shared.options.patience;
+        let sending = (0..times).map(|_| send(&client, &request, patience));
+        // What never left this client is no request.
+        let outcomes: Vec<Outcome> = join_all(sending).await.into_iter().flatten().collect();
+        for outcome in &outcomes {
+            self.note(started, &request, outcome.clone());
+        }
+        match outcomes.iter().find(|outcome| !outcome.is_unknown()) {
+            Some(outcome) => self.learn(request, outcome),
+            None => self.keep(request),
+        }
+    }
+
+    fn times(&mut self, request: &Request) -> usize {
+        let twice = request.key().is_some() && self.random.random_bool(TWICE);
+        1 + usize::from(twice)
+    }
+
+    fn note(&mut self, started: Duration, request: &Request, outcome: Outcome) {
+        self.records.push(Record {
             client: self.number,
             sequence: self.records.len(),
             started,
             ended: self.shared.began.elapsed(),
             request: request.clone(),
-            outcome: outcome.clone(),
-        };
-        self.records.push(record);
-        if outcome.is_unknown() {
-            return self.keep(request);
-        }
-        self.learn(&request, &outcome);
+            outcome,
+        });
     }
 
     fn keep(&mut self, request: Request) {
         if request.may_be_repeated() {
-            self.unsettled.push(request);
+            self.unsettled.push_back(request);
         }
     }
 
-    fn learn(&mut self, request: &Request, outcome: &Outcome) {
+    fn learn(&mut self, request: Request, outcome: &Outcome) {
         let Some((body, token)) = outcome.done() else { return };
+        self.shared.note_success();
+        if self.answered.contains(&request) {
+            return;
+        }
         if let Some((stream, version)) = token.and_then(position) {
-            let seen = self.seen.entry(stream).or_default();
+            let seen = self.seen.entry(stream.clone()).or_default();
             *seen = version.max(*seen);
+            self.latest = Some(stream);
         }
         let id = body["id"].as_str().unwrap_or_default().to_owned();
-        match request {
+        match &request {
             Request::CreateEvent { .. } => self.shared.known.lock().unwrap().events.push(id),
             Request::CreateLocation { .. } => self.shared.known.lock().unwrap().locations.push(id),
             Request::Book { event, .. } => {
@@ -116,7 +164,17 @@ impl Actor {
             Request::Read { stream, .. } => self.learn_version(stream, body["version"].as_u64()),
             _ => {}
         }
-        self.shared.note_success();
+        self.remember(request);
+    }
+
+    fn remember(&mut self, request: Request) {
+        if request.key().is_none() {
+            return;
+        }
+        self.answered.push_back(request);
+        if self.answered.len() > MOST_ANSWERED {
+            self.answered.pop_front();
+        }
     }
 
     fn learn_version(&mut self, stream: &str, version: Option<u64>) {
@@ -237,7 +295,13 @@ impl Actor {
     /// What this client has written or read before, and must not see older.
     fn read(&mut self) -> Option<Request> {
         let index = self.random.random_range(0..self.seen.len().max(1));
-        let (stream, version) = self.seen.iter().nth(index)?;
+        let any = self.seen.keys().nth(index);
+        let stream = if self.random.random_bool(0.5) {
+            any
+        } else {
+            self.latest.as_ref()
+        }?;
+        let version = self.seen.get(stream)?;
         let (kind, id) = stream.split_once('/')?;
         let path = match kind {
             "event" => format!("/events/{id}"),
@@ -254,7 +318,7 @@ impl Actor {
 }
 
 /// `None` where there was no connection to ask by.
-async fn send(client: &Client, request: &Request) -> Option<Outcome> {
+async fn send(client: &Client, request: &Request, patience: Duration) -> Option<Outcome> {
     let http = request.http();
     let headers: Vec<(&str, &str)> = http
         .headers
@@ -262,7 +326,7 @@ async fn send(client: &Client, request: &Request) -> Option<Outcome> {
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let sending = client.try_send(http.method, &http.path, &headers, http.body);
-    match timeout(PATIENCE, sending).await {
+    match timeout(patience, sending).await {
         Ok(Ok(reply)) => Some(Outcome::of(&reply)),
         Ok(Err(error)) if error.is_connect() => None,
         Ok(Err(error)) => Some(Outcome::Unknown(error.to_string())),

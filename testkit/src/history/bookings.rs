@@ -11,40 +11,68 @@ use super::{Findings, Kind};
 /// One thing that a client wanted: all requests that were the same, in order.
 pub(super) struct Wish<'a> {
     pub(super) request: &'a Request,
-    pub(super) outcomes: Vec<&'a Outcome>,
+    records: Vec<&'a Record>,
 }
 
 impl<'a> Wish<'a> {
     /// All wishes of a kind, by what identifies them.
     pub(super) fn all(history: &'a History, id: impl Fn(&'a Request) -> Option<&'a str>) -> BTreeMap<&'a str, Self> {
         let mut wishes: BTreeMap<&str, Self> = BTreeMap::new();
-        for Record { request, outcome, .. } in &history.records {
-            let Some(id) = id(request) else { continue };
+        for record in &history.records {
+            let Some(id) = id(&record.request) else { continue };
             let wish = wishes.entry(id).or_insert(Self {
-                request,
-                outcomes: Vec::new(),
+                request: &record.request,
+                records: Vec::new(),
             });
-            wish.outcomes.push(outcome);
+            wish.records.push(record);
         }
         wishes
     }
 
     /// How often it may be in the journal: at least, and at most.
     pub(super) fn bounds(&self) -> (usize, usize) {
-        let done = self.outcomes.iter().any(|outcome| outcome.is_done());
-        let open = self.outcomes.iter().any(|outcome| outcome.is_unknown());
+        let done = self.outcomes().any(Outcome::is_done);
+        let open = self.outcomes().any(Outcome::is_unknown);
         (usize::from(done), usize::from(done || open))
     }
 
     pub(super) fn replies(&self) -> impl Iterator<Item = &'a Value> {
-        self.outcomes
-            .iter()
+        self.outcomes()
             .filter_map(|outcome| outcome.done())
             .map(|(body, _)| body)
     }
 
+    fn outcomes(&self) -> impl Iterator<Item = &'a Outcome> {
+        self.records.iter().map(|record| &record.outcome)
+    }
+
+    /// What was answered with success has the same answer ever after, if it had a key.
+    fn check_replies(&self, findings: &mut Findings) {
+        let Some(first) = self.records.iter().find(|record| record.outcome.is_done()) else {
+            return;
+        };
+        if self.request.key().is_none() {
+            return;
+        }
+        let later = |record: &&&Record| record.started >= first.ended && !record.outcome.is_unknown();
+        let answer = first.outcome.done();
+        if let Some(other) = self
+            .records
+            .iter()
+            .filter(later)
+            .find(|record| record.outcome.done() != answer)
+        {
+            let what = format!(
+                "{:?} was answered by {answer:?}, later by {:?}",
+                self.request, other.outcome
+            );
+            findings.add(Kind::Altered, what);
+        }
+    }
+
     /// Compares how often something is there with how often it may be.
     pub(super) fn count(&self, what: &str, found: usize, findings: &mut Findings) {
+        self.check_replies(findings);
         let (least, most) = self.bounds();
         if found < least {
             findings.add(Kind::Lost, format!("{what} was acknowledged: {:?}", self.request));

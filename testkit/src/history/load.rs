@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -20,7 +20,12 @@ pub struct LoadOptions {
     pub seed: u64,
     /// Milliseconds that a client thinks between two requests, at most.
     pub think: u64,
+    /// How long a client waits for a reply; and at the end, for those that are still open.
+    pub patience: Duration,
 }
+
+/// Longer than the platform lets anybody wait.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Default for LoadOptions {
     fn default() -> Self {
@@ -28,6 +33,7 @@ impl Default for LoadOptions {
             clients: 6,
             seed: 1,
             think: 10,
+            patience: PATIENCE,
         }
     }
 }

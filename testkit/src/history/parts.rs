@@ -10,7 +10,6 @@ use tokio::time::sleep;
 
 use super::{Findings, Kind};
 
-/// How long a platform may take to publish and consume what it has.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
 /// No group has this name, so all of the log waits for it.
@@ -22,6 +21,8 @@ pub struct Parts {
     pub event_store: String,
     pub booking_store: String,
     pub broker: String,
+    /// How long the platform may take to publish and consume what it has.
+    pub patience: Duration,
 }
 
 /// The same, opened beside the platform.
@@ -29,6 +30,7 @@ pub(super) struct Opened {
     pub(super) events: Stores,
     pub(super) bookings: Stores,
     pub(super) broker: Broker,
+    patience: Duration,
 }
 
 impl Parts {
@@ -38,6 +40,7 @@ impl Parts {
             event_store: format!("sqlite:{}", folder.join("event").display()),
             booking_store: format!("sqlite:{}", folder.join("booking").display()),
             broker: format!("embedded:{}", folder.join("broker").display()),
+            patience: PATIENCE,
         }
     }
 
@@ -46,24 +49,26 @@ impl Parts {
             events: persistence::open(&self.event_store).await.unwrap(),
             bookings: persistence::open(&self.booking_store).await.unwrap(),
             broker: msgqueue::open(&self.broker).await.unwrap(),
+            patience: self.patience,
         }
     }
 }
 
 impl Opened {
-    /// Waits until everything is published and every group has consumed everything.
-    pub(super) async fn settle(&self, findings: &mut Findings) {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits until everything is published and every group has consumed everything. False where that does not happen.
+    pub(super) async fn settle(&self, findings: &mut Findings) -> bool {
+        let deadline = Instant::now() + self.patience;
         let groups = self.groups().await;
         let mut before = None;
         loop {
             let now = self.backlog(&groups).await;
             // Twice the same nothing: what the last message led to would have shown by now.
             if now.1 == 0 && before == Some(now) {
-                return;
+                return true;
             }
             if Instant::now() > deadline {
-                return findings.add(Kind::Stuck, format!("{} commits or messages still wait", now.1));
+                findings.add(Kind::Stuck, format!("{} commits or messages still wait", now.1));
+                return false;
             }
             before = Some(now);
             sleep(LOOK).await;

@@ -1,3 +1,4 @@
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -94,19 +95,27 @@ impl History {
         self
     }
 
-    /// Requests that were answered with success, reads aside.
-    pub fn acknowledged(&self) -> usize {
-        let writes = self
+    /// The ids of events that were created.
+    pub fn events(&self) -> impl Iterator<Item = &str> {
+        let created = self
             .records
             .iter()
-            .filter(|record| !matches!(record.request, Request::Read { .. }));
-        writes.filter(|record| record.outcome.is_done()).count()
+            .filter(|record| matches!(record.request, Request::CreateEvent { .. }));
+        created.filter_map(|record| record.outcome.done()?.0["id"].as_str())
     }
+}
 
-    /// Whether some request was refused or left open as 503.
-    pub fn unavailable(&self) -> usize {
-        let is_503 = |outcome: &Outcome| matches!(outcome, Outcome::Unknown(why) if why.starts_with("503"));
-        self.records.iter().filter(|record| is_503(&record.outcome)).count()
+impl Record {
+    /// A request that a test made itself.
+    pub fn of(request: Request, reply: &Reply) -> Self {
+        Self {
+            client: usize::MAX,
+            sequence: 0,
+            started: Duration::ZERO,
+            ended: Duration::ZERO,
+            request,
+            outcome: Outcome::of(reply),
+        }
     }
 }
 
@@ -251,10 +260,9 @@ fn halls(capacity: u32) -> Value {
     json!([{ "name": "Cesar hall", "capacity": capacity }])
 }
 
-/// The same for a whole day, so that a repeated request has the same body; and too far away for a clock that is set
-/// ahead by days.
+/// The same for as long as the test lasts, so that a repeated request has the same body; and too far away for a clock
+/// that is set ahead by days.
 fn far_away() -> String {
-    let day = Timestamp::now().as_second() / 86_400;
-    let today = Timestamp::from_second(day * 86_400).unwrap();
-    (today + SignedDuration::from_hours(400 * 24)).to_string()
+    static FAR_AWAY: LazyLock<Timestamp> = LazyLock::new(|| Timestamp::now() + SignedDuration::from_hours(400 * 24));
+    FAR_AWAY.to_string()
 }
