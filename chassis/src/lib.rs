@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod operator;
 pub mod packed;
 pub mod policies;
+mod pulse;
 mod recorded;
 pub mod relay;
 pub mod service;

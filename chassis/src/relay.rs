@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::background::{Stage, pressure};
+use crate::causes;
 use crate::faults;
 use crate::health::Part;
 use crate::lease::LeaseKeeper;
@@ -110,7 +111,7 @@ impl Relay {
                 }
                 *failures += 1;
                 self.metrics.failed();
-                self.health.degraded(error.to_string());
+                self.health.degraded(causes(&error));
                 self.stage.report(None);
                 backoff(*failures)
             }
