@@ -34,7 +34,7 @@ const HANDOVER: Duration = LOOK.saturating_mul(4);
 /// How long a replaced generation stays for requests that are under way.
 const GRACE: Duration = Duration::from_secs(6);
 /// How long a store or broker may fail before the rebuild gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {

@@ -25,7 +25,7 @@ async fn verified(service: &str, folder: &Path) {
 }
 
 /// How many messages the log holds, and how many of them a group has taken in.
-async fn position(folder: &Path, group: &str) -> (u64, u64) {
+pub(crate) async fn position(folder: &Path, group: &str) -> (u64, u64) {
     let listener = log(folder).await.broker().listener;
     let length = listener.lag("nobody").await.unwrap().unwrap();
     let lag = listener.lag(group).await.unwrap().unwrap();
@@ -43,7 +43,7 @@ fn read(output: &str) -> u64 {
 }
 
 /// The last column of each view's row.
-fn verdicts(output: &str) -> Vec<(&str, &str)> {
+pub(crate) fn verdicts(output: &str) -> Vec<(&str, &str)> {
     let rows = output.lines().skip_while(|line| !line.starts_with("VIEW")).skip(1);
     let rows = rows.take_while(|line| !line.is_empty());
     rows.map(|row| {
@@ -53,31 +53,43 @@ fn verdicts(output: &str) -> Vec<(&str, &str)> {
     .collect()
 }
 
-const SAME: [(&str, &str); 3] = [("bookings", "same"), ("feed", "same"), ("inventories", "same")];
+pub(crate) const SAME: [(&str, &str); 3] = [("bookings", "same"), ("feed", "same"), ("inventories", "same")];
 
 /// A folder of an ended platform, whose log holds a long history that no views have taken in yet.
 async fn with_long_log(bookings: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    platform_in(folder.path()).await.stop().await;
-    let journal = stores(folder.path(), "booking").await.journal;
-    let emitter = log(folder.path()).await.broker().emitter;
-    publish(&long_history(20, bookings / 20), &*journal, &*emitter).await;
+    write_long_log(folder.path(), bookings).await;
     folder
 }
 
-fn spawn(folder: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_myevents"))
+pub(crate) async fn write_long_log(folder: &Path, bookings: usize) {
+    platform_in(folder).await.stop().await;
+    let journal = stores(folder, "booking").await.journal;
+    let emitter = log(folder).await.broker().emitter;
+    publish(&long_history(20, bookings / 20), &*journal, &*emitter).await;
+}
+
+pub(crate) fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
+    command
         .args(["rebuild", "booking", "--data-dir"])
         .arg(folder)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    command
+}
+
+fn spawn(folder: &Path) -> Child {
+    command(folder).spawn().unwrap()
 }
 
 /// Spawned, and seen to have taken in some of the log, but not all.
 async fn half_way(folder: &Path) -> Child {
-    let child = spawn(folder);
+    half_way_of(command(folder), folder).await
+}
+
+pub(crate) async fn half_way_of(mut command: Command, folder: &Path) -> Child {
+    let child = command.spawn().unwrap();
     eventually("the rebuild is under way", || async {
         let (length, done) = position(folder, "booking.views.2").await;
         assert!(done < length, "it is through already");
@@ -87,14 +99,14 @@ async fn half_way(folder: &Path) -> Child {
     child
 }
 
-async fn ended(child: Child) -> Output {
+pub(crate) async fn ended(child: Child) -> Output {
     tokio::task::spawn_blocking(move || child.wait_with_output())
         .await
         .unwrap()
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
@@ -352,7 +364,7 @@ async fn change(folder: &Path, collection: &str, id: &str, change: impl FnOnce(&
     documents.put(vec![write]).await.unwrap();
 }
 
-async fn live_generation(folder: &Path) -> u64 {
+pub(crate) async fn live_generation(folder: &Path) -> u64 {
     let found = documents(folder).await.get("generations", &["live"]).await.unwrap();
     found[0].as_ref().unwrap().body["number"].as_u64().unwrap()
 }
