@@ -7,15 +7,14 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use chassis::config::{Flags, SettingsError};
-use chassis::shutdown::Shutdown;
 use chassis::transfer::{Export, ExportError, Exported, export};
 use indicatif::ProgressBar;
 use msgqueue::Broker;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::output;
 use crate::services::ServiceName;
+use crate::{interrupt, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,7 +58,7 @@ pub(crate) enum CommandError {
 
 pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     let broker = open(&options.flags).await?;
-    let stop = stop_by_signal()?;
+    let stop = interrupt::token().map_err(CommandError::Signals)?;
     let exported = match &options.to {
         Some(file) => export_to(&broker, file, &stop).await?,
         None => write(&broker, &mut BufWriter::new(io::stdout()), &stop).await?,
@@ -84,18 +83,6 @@ async fn open(flags: &Flags) -> Result<Broker, CommandError> {
         return Err(CommandError::NoLog(event.broker));
     }
     Ok(msgqueue::open(&event.broker).await?)
-}
-
-/// So that the group of an export that is broken off is dropped all the same.
-fn stop_by_signal() -> Result<CancellationToken, CommandError> {
-    let shutdown = Shutdown::listen().map_err(CommandError::Signals)?;
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        shutdown.requested().await;
-        stopped.cancel();
-    });
-    Ok(stop)
 }
 
 /// A file that is there under its name is whole.

@@ -5,6 +5,7 @@
 mod api;
 mod demo;
 mod export;
+mod interrupt;
 mod load;
 mod output;
 mod parked;

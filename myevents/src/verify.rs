@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chassis::audit::{
-    Audit, AuditError, FileReport, JournalReport, ViewReport, ViewsReport, ViewsStep, audit_file, audit_journal,
-    audit_views,
+    Audit, AuditError, FileReport, JournalReport, Unsettled, ViewReport, ViewsReport, ViewsStep, audit_file,
+    audit_journal, audit_views,
 };
 use chassis::config::{Flags, SettingsError};
 use chassis::operator::{Profile, Workplace};
 use chassis::service::StartError;
 use indicatif::ProgressBar;
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
-use crate::output;
 use crate::services::ServiceName;
+use crate::{interrupt, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +52,8 @@ pub(crate) enum CommandError {
     Open(#[from] StartError),
     #[error("`{file}` cannot be read: {cause}")]
     File { file: String, cause: io::Error },
+    #[error("signals cannot be handled: {0}")]
+    Signals(io::Error),
     #[error(transparent)]
     Audit(#[from] AuditError),
 }
@@ -60,8 +63,9 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     match &options.from {
         Some(file) => verify_file(&profile, file),
         None => {
+            let stop = interrupt::token().map_err(CommandError::Signals)?;
             let place = Workplace::open(options.service.settings(&options.flags)?).await?;
-            verify_store(&profile, &place).await
+            verify_store(&profile, &place, &stop).await
         }
     }
 }
@@ -82,15 +86,19 @@ fn verify_file(profile: &Profile, path: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn verify_store(profile: &Profile, place: &Workplace) -> Result<(), CommandError> {
+async fn verify_store(profile: &Profile, place: &Workplace, stop: &CancellationToken) -> Result<(), CommandError> {
     let mut audit = (profile.audit)();
     let counter = output::counter("journal");
     let started = Instant::now();
-    let report = audit_journal(&place.stores.journal, &mut *audit, &|envelopes| counter.inc(envelopes)).await;
+    let seen = |envelopes| counter.inc(envelopes);
+    let report = tokio::select! {
+        report = audit_journal(&place.stores.journal, &mut *audit, &seen) => report,
+        () = stop.cancelled() => Err(AuditError::Interrupted),
+    };
     counter.finish_and_clear();
     print_journal(&report?, &*audit, started.elapsed());
     let started = Instant::now();
-    let Some(views) = replay(profile, place).await? else {
+    let Some(views) = replay(profile, place, stop).await? else {
         output::print("\nThere are no views yet: the service has not run on this store.\n\nThe journal agrees.");
         return Ok(());
     };
@@ -98,18 +106,22 @@ async fn verify_store(profile: &Profile, place: &Workplace) -> Result<(), Comman
     output::print(if is_settled(&views) {
         "\nEverything agrees."
     } else {
-        "\nEverything that stood still for a moment agrees."
+        "\nEverything else agrees."
     });
     Ok(())
 }
 
 fn is_settled(report: &ViewsReport) -> bool {
-    report.views.iter().all(|view| view.unsettled == 0)
+    report.views.iter().all(|view| view.unsettled.is_none())
 }
 
-async fn replay(profile: &Profile, place: &Workplace) -> Result<Option<ViewsReport>, AuditError> {
+async fn replay(
+    profile: &Profile,
+    place: &Workplace,
+    stop: &CancellationToken,
+) -> Result<Option<ViewsReport>, AuditError> {
     let (replaying, comparing) = (output::bar(0, "replay"), output::counter("comparing"));
-    let views = audit_views(place, profile, &|step| show(step, &replaying, &comparing)).await;
+    let views = audit_views(place, profile, stop, &|step| show(step, &replaying, &comparing)).await;
     replaying.finish_and_clear();
     comparing.finish_and_clear();
     views
@@ -184,7 +196,7 @@ fn print_views(report: &ViewsReport, took: Duration) {
     let mut rows = vec![["VIEW", "DOCUMENTS", "DIGEST", ""].map(str::to_owned)];
     rows.extend(report.views.iter().map(view_row));
     output::print(&output::table(&rows));
-    if report.behind > 0 && !is_settled(report) {
+    if report.behind > 0 && report.views.iter().any(|view| view.unsettled.behind > 0) {
         let behind = output::plural(report.behind, "message");
         output::print(&format!(
             "\nThe views are {behind} behind the log; a service that runs takes them in."
@@ -192,22 +204,33 @@ fn print_views(report: &ViewsReport, took: Duration) {
     }
     if report.parked > 0 {
         let parked = output::plural(report.parked as u64, "message");
-        output::print(&format!("\n{parked} cannot be taken in: see `myevents parked list`."));
+        output::print(&format!(
+            "\n{parked} could not be taken in: see `myevents parked list`."
+        ));
     }
 }
 
 fn view_row(report: &ViewReport) -> [String; 4] {
-    let verdict = match report.unsettled {
-        0 => "same".to_owned(),
-        moving => format!(
-            "same, but for {} that moved all the time",
-            output::plural(moving, "document")
-        ),
-    };
     [
         report.view.clone(),
         output::count(report.digest.documents),
         report.digest.hash.chars().take(16).collect(),
-        verdict,
+        verdict(report.unsettled),
     ]
+}
+
+fn verdict(unsettled: Unsettled) -> String {
+    let kinds = [
+        (unsettled.behind, "behind the log"),
+        (unsettled.parked, "behind what is parked"),
+        (unsettled.moving, "moving all the time"),
+    ];
+    let some = kinds.iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = some
+        .map(|(number, how)| format!("{} {how}", output::plural(*number, "document")))
+        .collect();
+    if parts.is_empty() {
+        return "same".to_owned();
+    }
+    format!("same, but for {}", parts.join(", "))
 }

@@ -6,6 +6,8 @@
 mod file;
 mod journal;
 mod log;
+mod meeting;
+mod scratch;
 mod views;
 
 use std::error::Error;
@@ -17,9 +19,11 @@ use thiserror::Error;
 
 pub use file::{FileReport, audit_file};
 pub use journal::{JournalReport, audit_journal};
+pub use meeting::Unsettled;
 pub use views::{ViewReport, ViewsReport, ViewsStep, audit_views};
 
 use crate::recorded::Recorded;
+use crate::views::ReplayError;
 
 /// How an envelope breaks a service's rules.
 pub type Violation = Box<dyn Error + Send + Sync>;
@@ -46,11 +50,7 @@ pub enum Difference {
     #[error("line {line}: {what}")]
     InLine { line: u64, what: String },
     #[error("view `{view}`, document `{id}`: {what}")]
-    InView {
-        view: String,
-        id: String,
-        what: &'static str,
-    },
+    InView { view: String, id: String, what: String },
     #[error("view `{view}`: {what}")]
     Unreadable { view: String, what: String },
 }
@@ -81,6 +81,10 @@ pub enum AuditError {
     Broker(#[from] BrokerError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    #[error("this broker cannot tell how far a group is, which a verification has to know")]
+    NoMeasure,
+    #[error("it was interrupted")]
+    Interrupted,
     #[error("the log cannot be replayed: {0}")]
     Replay(Violation),
     #[error("the file cannot be read: {0}")]
@@ -90,6 +94,15 @@ pub enum AuditError {
         folder: String,
         cause: Box<dyn Error + Send + Sync>,
     },
+}
+
+impl From<ReplayError> for AuditError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::NoMeasure => Self::NoMeasure,
+            error => Self::Replay(error.into()),
+        }
+    }
 }
 
 fn behind(after: &Option<(StreamId, u64)>) -> String {

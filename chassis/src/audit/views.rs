@@ -3,37 +3,23 @@
 //! The service may be at work meanwhile. Documents that have moved are looked at again when the replay has caught up, and
 //! one that never stands still is met version by version.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use persistence::Stores;
-use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::log::audit_log;
+use super::meeting::{LiveGroup, Meeting, Unsettled, different};
+use super::scratch::Scratch;
 use super::{AuditError, Difference};
 use crate::causes;
 use crate::clock::SystemClock;
+use crate::consumer::Progress;
 use crate::consumer::parking::Parking;
-use crate::consumer::{Progress, StepError};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::operator::{Profile, Workplace};
-use crate::views::{
-    Compared, Comparison, Digest, Feeding, Generation, Generations, Judgement, Replay, Side, Views, collections, judge,
-    versions,
-};
-
-/// How often a view is walked through where more documents have moved than can be noted.
-const WALKS: usize = 3;
-/// How often the documents that have moved are looked at together, before one by one.
-const LOOKS: usize = 4;
-/// How long documents that do not stand still are waited for, all together.
-const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK: Duration = Duration::from_millis(5);
-/// Where a document stands behind its replay for so long nobody feeds the views.
-const SILENCE: Duration = Duration::from_secs(3);
+use crate::views::{Compared, Comparison, Digest, Feeding, Generation, Generations, Replay, Side, Views, collections};
 
 /// What is told while it works.
 #[derive(Debug)]
@@ -52,7 +38,7 @@ pub struct ViewsReport {
     pub views: Vec<ViewReport>,
     /// Messages of the log that the service's views have not taken in.
     pub behind: u64,
-    /// Messages that neither the service's views nor the replay could take in.
+    /// Messages that wait because the service's views could not take them in.
     pub parked: usize,
 }
 
@@ -60,9 +46,10 @@ pub struct ViewsReport {
 pub struct ViewReport {
     pub view: String,
     pub digest: Digest,
-    /// Documents that have moved whenever they were looked at.
-    pub unsettled: u64,
+    pub unsettled: Unsettled,
 }
+
+type Told<'a> = &'a (dyn Fn(ViewsStep) + Sync);
 
 /// Compares the live views with their replay, and the log with the journal. `None` where there are no views yet.
 ///
@@ -71,19 +58,25 @@ pub struct ViewReport {
 pub async fn audit_views(
     place: &Workplace,
     profile: &Profile,
-    told: &(dyn Fn(ViewsStep) + Sync),
+    stop: &CancellationToken,
+    told: Told<'_>,
 ) -> Result<Option<ViewsReport>, AuditError> {
     let Some(live) = live(place).await? else {
         return Ok(None);
     };
     let scratch = Scratch::open(place)?;
-    let group = format!("{}.verify", place.settings.service);
     // One that was killed has left its own behind.
-    place.broker.listener.drop_group(&group).await?;
-    let outcome = audit(place, profile, live, &scratch, &group, told).await;
-    place.broker.listener.drop_group(&group).await?;
-    scratch.remove()?;
-    outcome.map(Some)
+    place.broker.listener.drop_group(&scratch.group).await?;
+    let outcome = tokio::select! {
+        outcome = audit(place, profile, live, &scratch, told) => outcome,
+        () = stop.cancelled() => Err(AuditError::Interrupted),
+    };
+    let dropped = place.broker.listener.drop_group(&scratch.group).await;
+    let removed = scratch.remove();
+    let report = outcome?;
+    dropped?;
+    removed?;
+    Ok(Some(report))
 }
 
 async fn audit(
@@ -91,42 +84,61 @@ async fn audit(
     profile: &Profile,
     live: Side,
     scratch: &Scratch,
-    group: &str,
-    told: &(dyn Fn(ViewsStep) + Sync),
+    told: Told<'_>,
 ) -> Result<ViewsReport, AuditError> {
     let stores = scratch.stores().await?;
-    let generation = Generation::numbered(1);
     let views = (profile.views)();
-    let (handler, progress) = Views::prepare(&views, &generation, &stores).await?;
-    let feeding = feeding(place, &stores).await?;
-    let live_group = live.generation.group(place.settings.service);
-    let comparison = Comparison {
-        before: live,
-        after: Side {
-            documents: Arc::clone(&stores.documents),
-            generation,
-            progress: progress.clone(),
-        },
-    };
-    let consumer = feeding.consumer(group.to_owned(), progress, Arc::new(handler));
-    let mut work = Work {
-        replay: Replay::open(consumer).await.map_err(fails)?,
-        comparison,
-        deadline: None,
-        told,
-    };
-    let replayed = work.replay_all().await?;
-    audit_log(&*place.stores.journal, &work.comparison.after, profile.streams).await?;
+    let mut meeting = meet(place, profile, live, scratch, &stores).await?;
+    let replayed = meeting.replay.rest().await?;
+    told(ViewsStep::Begins(replayed));
+    meeting
+        .replay
+        .catch_up(&|taken| told(ViewsStep::Replayed(taken)))
+        .await?;
+    audit_log(&*place.stores.journal, &meeting.comparison.after, profile.streams).await?;
     let mut reports = Vec::new();
     for view in collections(&views) {
-        (told)(ViewsStep::Compares(view.clone()));
-        reports.push(work.view(view).await?);
+        told(ViewsStep::Compares(view.clone()));
+        reports.push(compare(&mut meeting, view, told).await?);
     }
     Ok(ViewsReport {
         replayed,
         views: reports,
-        behind: place.broker.listener.lag(&live_group).await?.unwrap_or(0),
-        parked: feeding.parking.list(None).await?.len(),
+        behind: meeting.live.lag().await?,
+        parked: meeting.live.parking.list(Some(&meeting.live.name)).await?.len(),
+    })
+}
+
+/// Puts the live views and a replay that is at its beginning side by side.
+async fn meet(
+    place: &Workplace,
+    profile: &Profile,
+    live: Side,
+    scratch: &Scratch,
+    stores: &Stores,
+) -> Result<Meeting, AuditError> {
+    let generation = Generation::numbered(1);
+    let (handler, progress) = Views::prepare(&(profile.views)(), &generation, stores).await?;
+    let feeding = feeding(place, stores).await?;
+    let consumer = feeding.consumer(scratch.group.clone(), progress.clone(), Arc::new(handler));
+    Ok(Meeting {
+        live: LiveGroup {
+            name: live.generation.group(place.settings.service),
+            listener: Arc::clone(&place.broker.listener),
+            parking: Parking::open(Arc::clone(&live.documents)).await?,
+        },
+        comparison: Comparison {
+            before: live,
+            after: Side {
+                documents: Arc::clone(&stores.documents),
+                generation,
+                progress,
+            },
+        },
+        replay: Replay::open(consumer).await?,
+        parking: feeding.parking,
+        group: scratch.group.clone(),
+        deadline: None,
     })
 }
 
@@ -154,195 +166,35 @@ async fn live(place: &Workplace) -> Result<Option<Side>, AuditError> {
     }))
 }
 
-struct Work<'a> {
-    replay: Replay,
-    comparison: Comparison,
-    /// Until when documents that move are waited for; set by the first of them.
-    deadline: Option<Instant>,
-    told: &'a (dyn Fn(ViewsStep) + Sync),
-}
-
-impl Work<'_> {
-    async fn replay_all(&mut self) -> Result<u64, AuditError> {
-        let rest = self.replay.rest().await.map_err(fails)?;
-        (self.told)(ViewsStep::Begins(rest));
-        let told = self.told;
-        self.replay
-            .catch_up(&|taken| told(ViewsStep::Replayed(taken)))
-            .await
-            .map_err(fails)?;
-        Ok(rest)
+/// Compares one view, as many documents at a time as can be noted.
+async fn compare(meeting: &mut Meeting, view: String, told: Told<'_>) -> Result<ViewReport, AuditError> {
+    let mut compared = walk(meeting, &view, None, told).await?;
+    let digest = compared.before.clone();
+    let mut unsettled = Unsettled::default();
+    loop {
+        let (more, last) = (compared.more_apart > 0, compared.apart.last().cloned());
+        unsettled.add(meeting.settle(&view, compared.apart).await?);
+        if !more {
+            break;
+        }
+        compared = walk(meeting, &view, last.as_deref(), &|_| {}).await?;
     }
-
-    async fn view(&mut self, view: String) -> Result<ViewReport, AuditError> {
-        let mut compared = self.walk(&view).await?;
-        for _ in 1..WALKS {
-            if compared.more_apart == 0 {
-                break;
-            }
-            self.catch_up().await?;
-            compared = self.walk(&view).await?;
-        }
-        let unsettled = self.settle(&view, compared.apart).await? + compared.more_apart;
-        Ok(ViewReport {
-            view,
-            digest: compared.before,
-            unsettled,
-        })
-    }
-
-    async fn walk(&self, view: &str) -> Result<Compared, AuditError> {
-        let seen = |documents| (self.told)(ViewsStep::Compared(documents));
-        let compared = self.comparison.walk(view, &seen).await;
-        let mut compared = compared.map_err(|error| Difference::Unreadable {
-            view: view.to_owned(),
-            what: causes(&error),
-        })?;
-        match compared.first_different.take() {
-            Some(id) => Err(different(view, id)),
-            None => Ok(compared),
-        }
-    }
-
-    /// Returns how many of the documents never stood still.
-    async fn settle(&mut self, view: &str, mut apart: Vec<String>) -> Result<u64, AuditError> {
-        for _ in 0..LOOKS {
-            if apart.is_empty() {
-                return Ok(0);
-            }
-            self.catch_up().await?;
-            apart = self.still_apart(view, apart).await?;
-        }
-        let mut unsettled = 0;
-        for id in apart {
-            if !self.meet(view, &id).await? {
-                unsettled += 1;
-            }
-        }
-        Ok(unsettled)
-    }
-
-    async fn catch_up(&mut self) -> Result<(), AuditError> {
-        self.replay.catch_up(&|_| {}).await.map_err(fails)
-    }
-
-    async fn still_apart(&self, view: &str, ids: Vec<String>) -> Result<Vec<String>, AuditError> {
-        let mut apart = Vec::new();
-        for id in ids {
-            match self.comparison.look(view, &id).await? {
-                Judgement::Same => {}
-                Judgement::Different => return Err(different(view, id)),
-                Judgement::Apart => apart.push(id),
-            }
-        }
-        Ok(apart)
-    }
-
-    /// Takes a document of the live views as it is now, and leads the replay to just there.
-    async fn meet(&mut self, view: &str, id: &str) -> Result<bool, AuditError> {
-        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
-        let mut moved = Instant::now();
-        let mut seen = None;
-        while Instant::now() < deadline && moved.elapsed() < SILENCE {
-            let live = self.comparison.before.get(view, id).await?;
-            let at = versions(live.as_ref());
-            if seen.replace(at.clone()) != Some(at.clone()) {
-                moved = Instant::now();
-            }
-            let replayed = self.comparison.after.get(view, id).await?;
-            if is_behind(&versions(replayed.as_ref()), &at) {
-                self.lead_to(view, id, &at).await?;
-            }
-            let replayed = self.comparison.after.get(view, id).await?;
-            match judge(live.as_ref(), replayed.as_ref()) {
-                Judgement::Same => return Ok(true),
-                Judgement::Different => return Err(different(view, id.to_owned())),
-                Judgement::Apart => sleep(LOOK).await,
-            }
-        }
-        if moved.elapsed() >= SILENCE {
-            self.deadline = Some(Instant::now());
-        }
-        // What the replay cannot explain although it has everything is a difference after all.
-        match self.comparison.look(view, id).await? {
-            Judgement::Same => Ok(true),
-            Judgement::Different => Err(different(view, id.to_owned())),
-            Judgement::Apart => Ok(false),
-        }
-    }
-
-    /// Replays message by message until the document has these versions, or the log has no more.
-    async fn lead_to(&mut self, view: &str, id: &str, goal: &Versions) -> Result<(), AuditError> {
-        while self.replay.rest().await.map_err(fails)? > 0 {
-            let replayed = self.comparison.after.get(view, id).await?;
-            if !is_behind(&versions(replayed.as_ref()), goal) {
-                break;
-            }
-            self.replay.take(1).await.map_err(fails)?;
-        }
-        Ok(())
-    }
-}
-
-type Versions = std::collections::BTreeMap<String, u64>;
-
-/// Whether a document lacks some version of `goal`.
-fn is_behind(own: &Versions, goal: &Versions) -> bool {
-    goal.iter()
-        .any(|(stream, version)| own.get(stream).copied().unwrap_or(0) < *version)
-}
-
-fn different(view: &str, id: String) -> AuditError {
-    let what = "it is not what its replay gives";
-    AuditError::Difference(Difference::InView {
-        view: view.to_owned(),
-        id,
-        what,
+    Ok(ViewReport {
+        view,
+        digest,
+        unsettled,
     })
 }
 
-fn fails(error: StepError) -> AuditError {
-    AuditError::Replay(error.into())
-}
-
-/// The folder for the replay. One verification of a service at a time works in it, and the next one empties it.
-struct Scratch {
-    folder: PathBuf,
-    _lock: File,
-}
-
-impl Scratch {
-    fn open(place: &Workplace) -> Result<Self, AuditError> {
-        let service = place.settings.service;
-        let folder = place.settings.data_dir.join(format!("verify-{service}"));
-        let path = folder.with_extension("lock");
-        fs::create_dir_all(&place.settings.data_dir).map_err(|cause| unusable(&folder, cause))?;
-        let lock = File::options().create(true).truncate(false).write(true).open(path);
-        let lock = lock.map_err(|cause| unusable(&folder, cause))?;
-        lock.try_lock().map_err(|_| AuditError::AtWork(service))?;
-        let scratch = Self { folder, _lock: lock };
-        scratch.remove()?;
-        Ok(scratch)
-    }
-
-    async fn stores(&self) -> Result<Stores, AuditError> {
-        let url = format!("sqlite:{}", self.folder.display());
-        persistence::open(&url)
-            .await
-            .map_err(|cause| unusable(&self.folder, cause))
-    }
-
-    fn remove(&self) -> Result<(), AuditError> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unusable(&self.folder, error)),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn unusable(folder: &Path, cause: impl std::error::Error + Send + Sync + 'static) -> AuditError {
-    AuditError::Folder {
-        folder: folder.display().to_string(),
-        cause: cause.into(),
+async fn walk(meeting: &Meeting, view: &str, behind: Option<&str>, told: Told<'_>) -> Result<Compared, AuditError> {
+    let seen = |documents| told(ViewsStep::Compared(documents));
+    let compared = meeting.comparison.walk(view, behind, &seen).await;
+    let mut compared = compared.map_err(|error| Difference::Unreadable {
+        view: view.to_owned(),
+        what: causes(&error),
+    })?;
+    match compared.first_different.take() {
+        Some(id) => Err(different(view, &id)),
+        None => Ok(compared),
     }
 }

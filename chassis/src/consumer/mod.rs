@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::StreamId;
-use msgqueue::{BrokerError, Delivery, DeliveryTag, EventListener, Subscription};
+use msgqueue::{BrokerError, Delivery, DeliveryTag, EventListener};
 use persistence::{DocumentStore, PutError, StoreError, Write};
 use thiserror::Error;
 use tokio::time::sleep;
@@ -42,6 +42,11 @@ use write_behind::WriteBehind;
 /// What is done with envelopes: views build documents, policies append commands.
 #[async_trait]
 pub trait Handler: Send + Sync {
+    /// Whether it cares for a stream. What it does not care for is acknowledged unread, and no progress is kept of it.
+    fn concerns(&self, _stream: &StreamId) -> bool {
+        true
+    }
+
     /// Handles envelopes that come next in their streams, in this order. Returns the document writes that belong to
     /// them; the caller carries these out before it notes the progress. `documents` are as the batches before have left
     /// them, though the last one may not be stored yet.
@@ -128,19 +133,6 @@ impl Consumer {
         self.parking = Parking::through(Arc::clone(&documents));
         self.documents = documents;
         behind
-    }
-
-    /// Takes one batch of a subscription of its group. Returns how many messages it had.
-    pub(crate) async fn take(
-        &self,
-        subscription: &mut dyn Subscription,
-        parked: &mut HashSet<StreamId>,
-        max: usize,
-    ) -> Result<usize, StepError> {
-        let batch = subscription.next_batch(max).await?;
-        self.step(&batch, parked).await?;
-        subscription.ack(&tags(&batch)).await?;
-        Ok(batch.len())
     }
 
     fn recovered(&self, failures: &mut u32) {

@@ -69,9 +69,15 @@ pub(crate) enum Judgement {
 type Versions = BTreeMap<String, u64>;
 
 impl Comparison {
-    /// Walks through a view of both builds.
-    pub(crate) async fn walk(&self, view: &str, seen: &(dyn Fn(u64) + Sync)) -> Result<Compared, StoreError> {
-        let (mut before, mut after) = (Pages::of(&self.before, view), Pages::of(&self.after, view));
+    /// Walks through a view of both builds, or through what of it stands behind an id.
+    pub(crate) async fn walk(
+        &self,
+        view: &str,
+        behind: Option<&str>,
+        seen: &(dyn Fn(u64) + Sync),
+    ) -> Result<Compared, StoreError> {
+        let pages = |side| Pages::of(side, view, behind);
+        let (mut before, mut after) = (pages(&self.before), pages(&self.after));
         let mut found = Compared::default();
         loop {
             before.fill().await?;
@@ -214,7 +220,7 @@ struct Page {
 }
 
 impl Pages {
-    fn of(side: &Side, view: &str) -> Self {
+    fn of(side: &Side, view: &str, behind: Option<&str>) -> Self {
         let mut pages = Self {
             documents: Arc::clone(&side.documents),
             collection: side.generation.collection(view),
@@ -223,7 +229,7 @@ impl Pages {
             read: 0,
             hash: String::new(),
         };
-        pages.read_on(None, Sha256::new());
+        pages.read_on(behind.map(str::to_owned), Sha256::new());
         pages
     }
 

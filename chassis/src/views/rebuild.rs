@@ -290,7 +290,7 @@ impl Work<'_> {
 
     async fn change(&self, comparison: &Comparison, view: String) -> Result<Change, RebuildError> {
         let seen = |_| (self.told)(Step::Compares);
-        let compared = match comparison.walk(&view, &seen).await {
+        let compared = match comparison.walk(&view, None, &seen).await {
             Ok(compared) => compared,
             // The old generation may lack the view, or be damaged: then this was to mend it.
             Err(StoreError::Broken(_)) => return self.new_view(comparison, view).await,
@@ -318,7 +318,7 @@ impl Work<'_> {
             before: comparison.after.clone(),
             after: comparison.after.clone(),
         };
-        let compared = with_itself.walk(&view, &|_| (self.told)(Step::Compares)).await?;
+        let compared = with_itself.walk(&view, None, &|_| (self.told)(Step::Compares)).await?;
         Ok(Change {
             view,
             before: None,

@@ -1,14 +1,19 @@
 //! Builds views from the log by hand, as far as is asked for: to compare them with those that services have built.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use contracts::StreamId;
-use msgqueue::Subscription;
+use msgqueue::{BrokerError, Subscription};
+use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::consumer::{Consumer, StepError};
 
 /// Messages taken at a time.
 const BATCH: usize = 512;
+/// How long a message that is in the log may take to come.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Replay {
     consumer: Consumer,
@@ -16,9 +21,21 @@ pub(crate) struct Replay {
     parked: HashSet<StreamId>,
 }
 
+#[derive(Debug, Error)]
+pub(crate) enum ReplayError {
+    #[error(transparent)]
+    Step(#[from] StepError),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error("this broker cannot tell how far a group is, which a replay has to know")]
+    NoMeasure,
+    #[error("the log has {0} more messages, and gives none of them")]
+    Silent(u64),
+}
+
 impl Replay {
     /// From the beginning of the log: `consumer` has to be of a new group.
-    pub(crate) async fn open(consumer: Consumer) -> Result<Self, StepError> {
+    pub(crate) async fn open(consumer: Consumer) -> Result<Self, ReplayError> {
         Ok(Self {
             subscription: consumer.listener.subscribe(&consumer.group).await?,
             consumer,
@@ -26,14 +43,14 @@ impl Replay {
         })
     }
 
-    /// How many messages of the log are still to come; 0 where the broker cannot tell.
-    pub(crate) async fn rest(&self) -> Result<u64, StepError> {
+    /// How many messages of the log are still to come.
+    pub(crate) async fn rest(&self) -> Result<u64, ReplayError> {
         let lag = self.consumer.listener.lag(&self.consumer.group).await?;
-        Ok(lag.unwrap_or(0))
+        lag.ok_or(ReplayError::NoMeasure)
     }
 
     /// Takes in what the log holds now.
-    pub(crate) async fn catch_up(&mut self, taken: &(dyn Fn(u64) + Sync)) -> Result<(), StepError> {
+    pub(crate) async fn catch_up(&mut self, taken: &(dyn Fn(u64) + Sync)) -> Result<(), ReplayError> {
         let mut rest = self.rest().await?;
         while rest > 0 {
             let batch = self.take(BATCH).await?;
@@ -43,12 +60,15 @@ impl Replay {
         Ok(())
     }
 
-    /// Takes in up to `max` messages, at least one: waits for it where there is none.
-    pub(crate) async fn take(&mut self, max: usize) -> Result<u64, StepError> {
-        let taken = self
-            .consumer
-            .take(&mut *self.subscription, &mut self.parked, max)
-            .await?;
-        Ok(taken as u64)
+    /// Takes in up to `max` messages, at least one, of a log that has more.
+    pub(crate) async fn take(&mut self, max: usize) -> Result<u64, ReplayError> {
+        let Ok(batch) = timeout(PATIENCE, self.subscription.next_batch(max)).await else {
+            return Err(ReplayError::Silent(self.rest().await?));
+        };
+        let batch = batch?;
+        self.consumer.step(&batch, &mut self.parked).await?;
+        let tags: Vec<_> = batch.iter().map(|delivery| delivery.tag).collect();
+        self.subscription.ack(&tags).await?;
+        Ok(batch.len() as u64)
     }
 }
