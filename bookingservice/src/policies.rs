@@ -18,6 +18,10 @@ pub(crate) struct FollowEvents {
 
 #[async_trait]
 impl Policy for FollowEvents {
+    fn kinds(&self) -> &'static [StreamKind] {
+        &[StreamKind::Event]
+    }
+
     async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError> {
         let version = recorded.envelope.version;
         match &recorded.event {

@@ -25,7 +25,7 @@ const BY_STREAM: &str = "by_stream";
 /// Beyond any version, and still a number that every store can compare.
 const LATEST: u64 = 1 << 53;
 /// How many versions back an entry may be of the same batch; farther back it is stored.
-const NEAR: usize = 4_096;
+const NEAR: usize = 2_048;
 
 /// What may be told of a domain event in public: its facts, or `None` where it stays private.
 pub type PublicFacts = fn(&Recorded) -> Option<Map<String, Value>>;

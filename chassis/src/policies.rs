@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use contracts::{StreamId, StreamKind};
 use futures::StreamExt;
 use persistence::{DocumentStore, Write};
 
@@ -18,6 +19,9 @@ const CONCURRENT_STREAMS: usize = 64;
 /// A reaction to domain events. Must be idempotent: a no-op where it has reacted before.
 #[async_trait]
 pub trait Policy: Send + Sync {
+    /// The kinds of streams that it reacts to.
+    fn kinds(&self) -> &'static [StreamKind];
+
     async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError>;
 }
 
@@ -49,6 +53,11 @@ pub struct Policies {
 
 #[async_trait]
 impl Handler for Policies {
+    fn concerns(&self, stream: &StreamId) -> bool {
+        let mut kinds = self.policies.iter().flat_map(|policy| policy.kinds());
+        kinds.any(|kind| stream.is(*kind))
+    }
+
     /// Envelopes of one stream are handled in order, those of different streams at the same time.
     async fn handle(&self, batch: &[Recorded], _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
         let mut streams: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();

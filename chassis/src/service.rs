@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use msgqueue::Broker;
+use msgqueue::{Broker, BrokerError};
 use persistence::{Collection, Expect, PutError, StoreError, Stores, Write};
 use serde_json::json;
 use thiserror::Error;
@@ -62,6 +62,8 @@ pub enum StartError {
     NoStore(String),
     #[error("the store fails: {0}")]
     Views(#[from] StoreError),
+    #[error("the broker fails: {0}")]
+    Groups(#[from] BrokerError),
     #[error("background work cannot start: {0}")]
     Background(std::io::Error),
     #[error("the server does not start: {0}")]
@@ -161,6 +163,8 @@ impl Service {
         let generation = generations.live().await?;
         faults::point("service.generation");
         let (handler, progress) = Views::prepare(&views, &generation, &self.stores).await?;
+        self.begin_where_nothing_is_kept(&progress, &generation.group(self.settings.service))
+            .await?;
         let live = LiveViews::new(generation, progress.clone(), Arc::clone(&self.stores.documents));
         let follower = Follower {
             service: self.settings.service,
@@ -180,10 +184,20 @@ impl Service {
         let documents = Arc::clone(&self.stores.documents);
         let progress = Progress::open(documents, "policies_progress".to_owned()).await?;
         let group = format!("{}.policies", self.settings.service);
+        self.begin_where_nothing_is_kept(&progress, &group).await?;
         let feeding = self.feeding("policies").await?;
         let consumer = feeding.consumer(group, progress.clone(), Arc::new(Policies { policies }));
         self.background.spawn_on(consumer.run(self.stop.clone()), &self.runtime);
         Ok(progress)
+    }
+
+    /// A store that is new, or was lost and restored, has nothing of what its group acknowledged before: the group reads
+    /// the log from its beginning.
+    async fn begin_where_nothing_is_kept(&self, progress: &Progress, group: &str) -> Result<(), StartError> {
+        if progress.is_empty().await? {
+            self.broker.listener.drop_group(group).await?;
+        }
+        Ok(())
     }
 
     async fn feeding(&self, part: &str) -> Result<Feeding, StartError> {

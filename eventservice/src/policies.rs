@@ -128,6 +128,10 @@ impl FollowLocation {
 
 #[async_trait]
 impl Policy for FollowLocation {
+    fn kinds(&self) -> &'static [StreamKind] {
+        &[StreamKind::Event, StreamKind::Location]
+    }
+
     async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError> {
         match &recorded.event {
             DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details) => {

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use contracts::Envelope;
+use contracts::{Envelope, StreamId};
+use serde::Deserialize;
 
 use crate::{BrokerError, Message, MessageError};
 
@@ -62,6 +64,14 @@ pub struct Delivery {
 enum Content {
     Message(Arc<Message>),
     Envelope(Arc<Envelope>),
+    /// Of which no more has been read than whose it is: many consumers want no more.
+    Json(StreamId, Arc<str>),
+}
+
+/// What tells whose an envelope is.
+#[derive(Deserialize)]
+struct Head {
+    stream: StreamId,
 }
 
 /// Names a delivery within its subscription.
@@ -83,11 +93,33 @@ impl Delivery {
         }
     }
 
+    /// Of an envelope's own JSON. `None` where that does not even tell the stream.
+    pub fn of_json(tag: DeliveryTag, json: &str) -> Option<Self> {
+        let head: Head = serde_json::from_str(json).ok()?;
+        Some(Self {
+            tag,
+            content: Content::Json(head.stream, json.into()),
+        })
+    }
+
+    /// The stream that it is of, where that can be read.
+    pub fn stream(&self) -> Option<StreamId> {
+        match &self.content {
+            Content::Message(message) => message.stream().ok(),
+            Content::Envelope(envelope) => Some(envelope.stream.clone()),
+            Content::Json(stream, _) => Some(stream.clone()),
+        }
+    }
+
     /// The message that came.
     pub fn message(&self) -> Message {
         match &self.content {
             Content::Message(message) => Message::clone(message),
             Content::Envelope(envelope) => Message::from_envelope(envelope),
+            Content::Json(stream, json) => match serde_json::from_str(json) {
+                Ok(envelope) => Message::from_envelope(&envelope),
+                Err(_) => unreadable(stream, json),
+            },
         }
     }
 
@@ -96,6 +128,16 @@ impl Delivery {
         match &self.content {
             Content::Message(message) => message.to_envelope().map(Arc::new),
             Content::Envelope(envelope) => Ok(Arc::clone(envelope)),
+            Content::Json(_, json) => serde_json::from_str(json).map_err(MessageError::Body),
         }
+    }
+}
+
+/// What is no envelope, with what tells whose it is.
+fn unreadable(stream: &StreamId, json: &str) -> Message {
+    Message {
+        key: stream.entity_id().to_owned(),
+        attributes: BTreeMap::from([("stream".to_owned(), stream.to_string())]),
+        body: json.as_bytes().to_vec(),
     }
 }

@@ -61,6 +61,11 @@ impl Progress {
             .map_or(0, |position| position.version))
     }
 
+    /// Whether nothing has ever been applied.
+    pub(crate) async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.documents.scan(&self.collection, None, 1).await?.is_empty())
+    }
+
     /// Waits until `version` of `stream` is applied. False if it is not by then.
     pub async fn wait_for(&self, stream: &StreamId, version: u64, patience: Duration) -> Result<bool, StoreError> {
         let deadline = Instant::now() + patience;

@@ -15,7 +15,7 @@ use crate::background::{Stage, pressure};
 use crate::faults;
 
 /// Deliveries taken at a time.
-const BATCH: usize = 4_096;
+const BATCH: usize = 2_048;
 /// How often parked messages are looked at again, and the lag is measured.
 const SWEEP: Duration = Duration::from_secs(2);
 /// How often the lag is measured while there is more than a batch.

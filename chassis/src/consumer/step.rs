@@ -41,9 +41,10 @@ impl Consumer {
         parked: &mut HashSet<StreamId>,
         refused: &Refused,
     ) -> Result<(), StepError> {
-        let incoming: Vec<Incoming> = batch.iter().map(Incoming::read).collect();
+        let concerning: Vec<&Delivery> = batch.iter().filter(|delivery| self.is_concerned(delivery)).collect();
+        let incoming: Vec<Incoming> = concerning.iter().map(|delivery| Incoming::read(delivery)).collect();
         let mut sorted = self.sorted(streams_of(&incoming), refused).await?;
-        for (delivery, incoming) in batch.iter().zip(incoming) {
+        for (delivery, incoming) in concerning.into_iter().zip(incoming) {
             match incoming {
                 Incoming::Envelope(envelope) => self.sort(&mut sorted, envelope, delivery),
                 Incoming::Broken(error) => {
@@ -58,6 +59,11 @@ impl Consumer {
             self.heal(&stream).await?;
         }
         Ok(())
+    }
+
+    /// Nobody knows whose a message is that does not tell its stream.
+    fn is_concerned(&self, delivery: &Delivery) -> bool {
+        delivery.stream().is_none_or(|stream| self.handler.concerns(&stream))
     }
 
     /// Applies what is parked of a stream, as far as it now follows.

@@ -106,10 +106,10 @@ fn delivery(tag: DeliveryTag, row: &Row<'_>) -> rusqlite::Result<(Delivery, usiz
         return Ok((Delivery::of_message(tag, message), size));
     };
     // Checked as text once and not string by string.
-    let read = std::str::from_utf8(json).map(serde_json::from_str);
-    let delivery = match read {
-        Ok(Ok(envelope)) => Delivery::of_envelope(tag, envelope),
-        _ => Delivery::of_message(
+    let read = std::str::from_utf8(json).ok();
+    let delivery = match read.and_then(|json| Delivery::of_json(tag, json)) {
+        Some(delivery) => delivery,
+        None => Delivery::of_message(
             tag,
             Message {
                 body: json.to_vec(),

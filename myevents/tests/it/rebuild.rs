@@ -183,7 +183,7 @@ async fn a_rebuild_under_load_misses_nothing_and_no_request_notices() {
 
 #[tokio::test]
 async fn killed_half_way_it_goes_on_where_it_was() {
-    let folder = with_long_log(6_000).await;
+    let folder = with_long_log(20_000).await;
     let mut child = half_way(folder.path()).await;
     child.kill().unwrap();
     child.wait().unwrap();
@@ -208,7 +208,7 @@ async fn killed_half_way_it_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn it_can_be_told_to_begin_anew() {
-    let folder = with_long_log(4_000).await;
+    let folder = with_long_log(16_000).await;
     let mut child = half_way(folder.path()).await;
     child.kill().unwrap();
     child.wait().unwrap();
@@ -221,7 +221,7 @@ async fn it_can_be_told_to_begin_anew() {
 
 #[tokio::test]
 async fn of_two_at_once_one_wins_and_the_other_says_so() {
-    let folder = with_long_log(8_000).await;
+    let folder = with_long_log(16_000).await;
     let (one, other) = (spawn(folder.path()), spawn(folder.path()));
     let outcomes = [ended(one).await, ended(other).await];
     let (won, lost) = match &outcomes {
@@ -237,7 +237,7 @@ async fn of_two_at_once_one_wins_and_the_other_says_so() {
 
 #[tokio::test]
 async fn what_took_over_meanwhile_is_not_replaced() {
-    let folder = with_long_log(4_000).await;
+    let folder = with_long_log(16_000).await;
     let child = half_way(folder.path()).await;
     // As another rebuild would, had the lease let it.
     set_live_generation(folder.path(), 1).await;
