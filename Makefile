@@ -1,6 +1,6 @@
 # Everything a newcomer needs. Only Rust and a C compiler have to be there.
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench lint deny clean
+.PHONY: help run build test soak bench lint deny clean
 
 # Where data goes and what else `myevents serve` should be told: make run ARGS="--data-dir /tmp/trial"
 ARGS ?=
@@ -17,6 +17,14 @@ build: tools ## Build all binaries for release, into target/release
 test: tools ## Run every test: the README's test command
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace
+
+# How long to soak, and which faults to repeat: make soak MINUTES=60 SEED=7
+MINUTES ?= 10
+SEED ?=
+
+soak: tools ## Let random faults fall on the platform for MINUTES, and look for what they broke
+	cargo build --locked --workspace --all-targets
+	MINUTES=$(MINUTES) SEED=$(SEED) cargo test --locked --workspace --test it -- --ignored --exact soak::soak --nocapture
 
 # One build of both, so that their dependencies are built once.
 bench: tools ## Measure the released platform, and write docs/benchmarks.md

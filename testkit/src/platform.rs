@@ -1,11 +1,13 @@
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::Client;
@@ -17,6 +19,7 @@ const END: Duration = Duration::from_secs(60);
 pub struct Platform {
     child: Child,
     folder: Folder,
+    log: Option<PathBuf>,
     endpoints: HashMap<String, String>,
 }
 
@@ -26,6 +29,7 @@ pub struct PlatformBuilder {
     arguments: Vec<String>,
     folder: Folder,
     variables: Vec<(String, String)>,
+    log: Option<PathBuf>,
 }
 
 /// A platform that ended before it was ready.
@@ -57,6 +61,7 @@ impl PlatformBuilder {
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             folder: Folder::Own(tempfile::tempdir().unwrap()),
             variables: Vec::new(),
+            log: None,
         }
     }
 
@@ -72,6 +77,12 @@ impl PlatformBuilder {
         self
     }
 
+    /// Appends what it says once it is ready to this file, which nobody keeps otherwise.
+    pub fn log(mut self, file: &Path) -> Self {
+        self.log = Some(file.to_owned());
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Platform {
         match self.try_start().await {
@@ -83,7 +94,7 @@ impl PlatformBuilder {
     /// Starts it and kills it after `life`, wherever it has got by then. Returns it where it is ready sooner.
     pub async fn start_for(self, life: Duration) -> Option<Platform> {
         let mut starting = self.spawn();
-        match timeout(life, read_banner(&mut starting.child)).await {
+        match timeout(life, read_banner(&mut starting)).await {
             Ok(endpoints) => Some(Platform {
                 endpoints: endpoints.expect("it ended by itself before it was ready"),
                 ..starting
@@ -98,7 +109,7 @@ impl PlatformBuilder {
     /// Like [`PlatformBuilder::start`], for one that may not live to be ready.
     pub async fn try_start(self) -> Result<Platform, Ended> {
         let mut starting = self.spawn();
-        let endpoints = timeout(START, read_banner(&mut starting.child))
+        let endpoints = timeout(START, read_banner(&mut starting))
             .await
             .expect("the platform did not start in time");
         if let Some(endpoints) = endpoints {
@@ -125,6 +136,7 @@ impl PlatformBuilder {
         Platform {
             child: command.spawn().unwrap(),
             folder: self.folder,
+            log: self.log,
             endpoints: HashMap::new(),
         }
     }
@@ -185,6 +197,11 @@ impl Platform {
             .unwrap()
     }
 
+    /// Waits until it has ended, however long that takes.
+    pub async fn exited(&mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
+    }
+
     /// SIGTERM, and success.
     pub async fn stop(mut self) {
         self.terminate();
@@ -216,8 +233,8 @@ fn signal(pid: u32, name: &str) {
 
 /// Reads up to the end of the banner; what follows is read on so that the process never waits for room. `None` where it
 /// ends before.
-async fn read_banner(child: &mut Child) -> Option<HashMap<String, String>> {
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+async fn read_banner(starting: &mut Platform) -> Option<HashMap<String, String>> {
+    let mut lines = BufReader::new(starting.child.stdout.take().unwrap()).lines();
     let mut endpoints = HashMap::new();
     loop {
         let line = lines.next_line().await.unwrap()?;
@@ -230,8 +247,17 @@ async fn read_banner(child: &mut Child) -> Option<HashMap<String, String>> {
             endpoints.insert(format!("{service} {kind}"), url.to_owned());
         }
     }
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    tokio::spawn(keep(lines, starting.log.take()));
     Some(endpoints)
+}
+
+async fn keep(mut lines: Lines<BufReader<ChildStdout>>, log: Option<PathBuf>) {
+    let mut file = log.map(|path| File::options().append(true).create(true).open(path).unwrap());
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(file) = &mut file {
+            writeln!(file, "{line}").unwrap();
+        }
+    }
 }
 
 async fn standard_error(child: &mut Child) -> String {

@@ -26,6 +26,7 @@ mod rebuild;
 mod restore;
 mod small_disk;
 mod snapshots;
+mod soak;
 mod support;
 mod trial;
 mod upcasting;

@@ -55,7 +55,6 @@ pub(super) struct Shared {
 }
 
 /// What there is to book and to change, by id.
-#[derive(Default)]
 pub(super) struct Known {
     pub(super) events: Vec<String>,
     pub(super) locations: Vec<String>,
@@ -63,11 +62,20 @@ pub(super) struct Known {
 
 impl Load {
     pub fn start(address: &Address, options: LoadOptions) -> Self {
+        Self::go_on(address, options, &History::default())
+    }
+
+    /// With events and locations of an earlier load.
+    pub fn go_on(address: &Address, options: LoadOptions, earlier: &History) -> Self {
+        let known = Known {
+            events: earlier.events().map(str::to_owned).collect(),
+            locations: earlier.locations().map(str::to_owned).collect(),
+        };
         let shared = Arc::new(Shared {
             address: address.clone(),
             began: Instant::now(),
             options,
-            known: Mutex::default(),
+            known: Mutex::new(known),
             acknowledged: AtomicUsize::new(0),
             stop: watch::Sender::new(false),
         });

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -95,13 +96,29 @@ impl History {
         self
     }
 
-    /// The ids of events that were created.
+    /// The ids of events that were created, each once.
     pub fn events(&self) -> impl Iterator<Item = &str> {
-        let created = self
-            .records
-            .iter()
-            .filter(|record| matches!(record.request, Request::CreateEvent { .. }));
-        created.filter_map(|record| record.outcome.done()?.0["id"].as_str())
+        self.created(|request| matches!(request, Request::CreateEvent { .. }))
+    }
+
+    /// The ids of locations that were created by themselves, each once.
+    pub fn locations(&self) -> impl Iterator<Item = &str> {
+        self.created(|request| matches!(request, Request::CreateLocation { .. }))
+    }
+
+    fn created(&self, by: impl Fn(&Request) -> bool) -> impl Iterator<Item = &str> {
+        let created = self.records.iter().filter(|record| by(&record.request));
+        let ids: BTreeSet<&str> = created
+            .filter_map(|record| record.outcome.done()?.0["id"].as_str())
+            .collect();
+        ids.into_iter()
+    }
+
+    /// Requests that were answered with success, that were refused, and whose outcome is not known.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let count = |of: fn(&Outcome) -> bool| self.records.iter().filter(|record| of(&record.outcome)).count();
+        let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused { .. });
+        (count(Outcome::is_done), count(refused), count(Outcome::is_unknown))
     }
 }
 
