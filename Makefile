@@ -1,6 +1,6 @@
 # Everything a newcomer needs. Only Rust and a C compiler have to be there.
 .DEFAULT_GOAL := help
-.PHONY: help run build test soak bench lint deny clean
+.PHONY: help run build test soak bench lint faultless deny clean
 
 # Where data goes and what else `myevents serve` should be told: make run ARGS="--data-dir /tmp/trial"
 ARGS ?=
@@ -34,7 +34,13 @@ bench: tools ## Measure the released platform, and write docs/benchmarks.md
 lint: tools ## Check format, lints and dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	$(MAKE) faultless
 	$(MAKE) deny
+
+faultless: ## Check that no program is built with the faults that tests order
+	@tree=$$(cargo tree --locked --workspace --edges features,no-dev --invert chassis) || exit 1; \
+	case "$$tree" in *'chassis feature "faults"'*) \
+		echo "error: a program would be built with chassis/faults, which is for tests only"; exit 1;; esac
 
 deny: ## Check licences, sources, and who may use which driver crate
 	@command -v cargo-deny >/dev/null || { echo "Installing cargo-deny, which checks the dependencies (a few minutes)"; \
