@@ -11,8 +11,9 @@ use persistence::Stores;
 
 use crate::audit::Audit;
 use crate::config::{Defaults, Settings};
+use crate::policies;
 use crate::service::{self, StartError};
-use crate::views::View;
+use crate::views::{Generation, Generations, View};
 
 /// What commands have to know of a service.
 #[derive(Clone, Copy)]
@@ -42,13 +43,28 @@ impl Workplace {
     /// Opens what is there. The service may be running, or not.
     ///
     /// # Errors
-    /// [`StartError::NoStore`] where nothing is there: opening it would make it, which would hide a wrong folder.
+    /// [`StartError::NoStore`] and [`StartError::NoLog`] where nothing is there: opening it would make it, which would
+    /// hide a wrong folder.
     pub async fn open(settings: Settings) -> Result<Self, StartError> {
+        Self::open_where(settings, |_| true).await
+    }
+
+    /// Like [`Workplace::open`]. A store that has no views yet, as one that was only just restored, needs no log.
+    pub async fn open_for_proof(settings: Settings) -> Result<Self, StartError> {
+        Self::open_where(settings, |has_views| has_views).await
+    }
+
+    async fn open_where(settings: Settings, needs_log: fn(has_views: bool) -> bool) -> Result<Self, StartError> {
         if !persistence::is_there(&settings.store) {
             return Err(StartError::NoStore(settings.store));
         }
         let stores = persistence::open(&settings.store).await?;
         service::claim(&stores, &settings).await?;
+        let generations = Generations::open(Arc::clone(&stores.documents)).await?;
+        let has_views = generations.find_live().await?.is_some();
+        if needs_log(has_views) && !msgqueue::is_there(&settings.broker) {
+            return Err(StartError::NoLog(settings.broker));
+        }
         let broker = msgqueue::open(&settings.broker).await?;
         Ok(Self {
             settings,
@@ -65,5 +81,21 @@ impl Takeover {
         let stores = persistence::open(&settings.store).await?;
         service::claim(&stores, settings).await?;
         Ok(Self { stores, _lock: lock })
+    }
+
+    /// Lets the service take in the whole log again, where there is one. A broker that outlived the store would else
+    /// withhold what the lost store had taken in. Nothing is done where the journal is not empty.
+    pub async fn begin_log_anew(&self, settings: &Settings) -> Result<(), StartError> {
+        let is_empty = self.stores.journal.walk(None, 1).await?.is_empty();
+        if !is_empty || !msgqueue::is_there(&settings.broker) {
+            return Ok(());
+        }
+        let generations = Generations::open(Arc::clone(&self.stores.documents)).await?;
+        let live = generations.find_live().await?.unwrap_or(Generation::FIRST);
+        let listener = msgqueue::open(&settings.broker).await?.listener;
+        for group in [live.group(settings.service), policies::group(settings.service)] {
+            listener.drop_group(&group).await?;
+        }
+        Ok(())
     }
 }

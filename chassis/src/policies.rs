@@ -46,6 +46,11 @@ pub fn not_carried_out<R>(recorded: &Recorded, error: DeskError<R>) -> Result<()
     }]))
 }
 
+/// The consumer group of a service's policies.
+pub(crate) fn group(service: &str) -> String {
+    format!("{service}.policies")
+}
+
 /// All policies of a service, as the handler of one consumer.
 pub struct Policies {
     pub policies: Vec<Arc<dyn Policy>>,

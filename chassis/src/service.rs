@@ -29,7 +29,7 @@ use crate::faults;
 use crate::health::{Health, Part};
 use crate::http::server::{self, Api, Listeners, Server};
 use crate::metrics::Metrics;
-use crate::policies::{Policies, Policy};
+use crate::policies::{self, Policies, Policy};
 use crate::pulse::Pulse;
 use crate::relay::Relay;
 use crate::tls::{self, CertificateFiles, TlsError};
@@ -60,6 +60,8 @@ pub enum StartError {
     ForeignStore { url: String, owner: String },
     #[error("there is no store at {0}; --data-dir and --conf have to be those of the service")]
     NoStore(String),
+    #[error("there is no log at {0}; --data-dir and --conf have to be those of the service")]
+    NoLog(String),
     #[error("the store fails: {0}")]
     Views(#[from] StoreError),
     #[error("the broker fails: {0}")]
@@ -183,7 +185,7 @@ impl Service {
     pub async fn start_policies(&self, policies: Vec<Arc<dyn Policy>>) -> Result<Progress, StartError> {
         let documents = Arc::clone(&self.stores.documents);
         let progress = Progress::open(documents, "policies_progress".to_owned()).await?;
-        let group = format!("{}.policies", self.settings.service);
+        let group = policies::group(self.settings.service);
         self.begin_where_nothing_is_kept(&progress, &group).await?;
         let feeding = self.feeding("policies").await?;
         let consumer = feeding.consumer(group, progress.clone(), Arc::new(Policies { policies }));

@@ -23,7 +23,7 @@ pub enum OpenError {
 /// Whether there is something where `url` points to. True where only opening can tell.
 pub fn is_there(url: &str) -> bool {
     let folder = url.strip_prefix("embedded:");
-    folder.is_none_or(|folder| Path::new(folder).is_dir())
+    folder.is_none_or(|folder| embedded::is_there(Path::new(folder)))
 }
 
 /// Opens the broker that `url` names: `embedded:FOLDER`, made where it is missing.

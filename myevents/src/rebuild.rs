@@ -17,7 +17,8 @@ Examples:
   myevents rebuild event --drop-old --data-dir /var/lib/myevents --conf myevents.toml
 
 It may run beside the service, which changes over by itself, or while nothing runs. It reads the log and writes views:
-it emits nothing and runs no policy. Killed half-way, the next rebuild goes on where it was. The views that were live
+it emits nothing and runs no policy. It takes over only if it has all that the live views have: a log that has lost
+something, or the wrong one, is named. Killed half-way, the next rebuild goes on where it was. The views that were live
 before stay stored until the next rebuild, or are dropped at once with --drop-old.
 Use the build that the service runs.";
 

@@ -20,7 +20,7 @@ Examples:
 
 Restores the streams that belong to the service: versions, hashes and commits as they were. The journal has to be empty,
 and the service may not run meanwhile. When it starts it publishes what was restored to its broker; a broker that has it
-already gets repeats, which are recognised. Users' names are not in the log, and so not restored.
+already gets repeats, which are recognised, and delivers its whole log to the service again. Users' names are not in the log, and so not restored.
 A file that is damaged is refused from there on. A commit at the end of which the file was cut off is left out.";
 
 #[derive(clap::Args)]
@@ -55,7 +55,9 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     // Before anything is made in a fresh folder.
     let file = File::open(&options.from).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
-    let takeover = Takeover::open(&options.service.settings(&options.flags)?).await?;
+    let settings = options.service.settings(&options.flags)?;
+    let takeover = Takeover::open(&settings).await?;
+    takeover.begin_log_anew(&settings).await?;
     let bar = output::file_bar(length, "restoring");
     let kinds = options.service.profile().streams;
     let journal = &takeover.stores.journal;

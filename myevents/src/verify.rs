@@ -64,7 +64,7 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
         Some(file) => verify_file(&profile, file),
         None => {
             let stop = interrupt::token().map_err(CommandError::Signals)?;
-            let place = Workplace::open(options.service.settings(&options.flags)?).await?;
+            let place = Workplace::open_for_proof(options.service.settings(&options.flags)?).await?;
             verify_store(&profile, &place, &stop).await
         }
     }

@@ -117,7 +117,7 @@ async fn meet(
     scratch: &Scratch,
     stores: &Stores,
 ) -> Result<Meeting, AuditError> {
-    let generation = Generation::numbered(1);
+    let generation = Generation::FIRST;
     let (handler, progress) = Views::prepare(&(profile.views)(), &generation, stores).await?;
     let feeding = feeding(place, stores).await?;
     let consumer = feeding.consumer(scratch.group.clone(), progress.clone(), Arc::new(handler));

@@ -26,6 +26,9 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// What a fresh store begins with.
+    pub(crate) const FIRST: Self = Self { number: 1 };
+
     pub(crate) fn numbered(number: u64) -> Self {
         Self { number }
     }
@@ -103,7 +106,8 @@ impl Generations {
             return Ok(live);
         }
         // Where another replica is first, that is as good.
-        self.put(vec![pointer(LIVE, Expect::Absent, 1)]).await?;
+        self.put(vec![pointer(LIVE, Expect::Absent, Generation::FIRST.number)])
+            .await?;
         let missing = || StoreError::Broken("the pointer to the live views is missing".to_owned());
         self.pointer(LIVE).await?.ok_or_else(missing)
     }

@@ -12,6 +12,7 @@ mod generation;
 mod live;
 pub mod rebuild;
 mod replay;
+mod takeover;
 mod unit;
 
 use std::collections::BTreeSet;

@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::follow::LOOK;
 use super::generation::{Build, Noted};
+use super::takeover::{self, Lack};
 use super::{Comparison, Digest, Feeding, Generation, Generations, Judgement, Side, View, Views, collections};
 use crate::clock::SystemClock;
 use crate::consumer::parking::Parking;
@@ -97,6 +98,11 @@ pub enum RebuildError {
     Overtaken(&'static str),
     #[error("nothing is taken in any more: {0}; what is built is kept, and the next rebuild goes on")]
     Stuck(String),
+    #[error(
+        "the log leads to version {built} of stream {stream}, the live views have version {live}; they are left alone: \
+         see `myevents verify` and `myevents parked list`"
+    )]
+    Worse { stream: String, live: u64, built: u64 },
     #[error("this broker cannot tell how far a group is, which a rebuild has to know")]
     NoMeasure,
     #[error("metrics: {0}")]
@@ -143,6 +149,13 @@ pub async fn rebuild(
     outcome
 }
 
+impl From<Lack> for RebuildError {
+    fn from(lack: Lack) -> Self {
+        let Lack { stream, live, built } = lack;
+        Self::Worse { stream, live, built }
+    }
+}
+
 struct Work<'a> {
     place: &'a Workplace,
     generations: Generations,
@@ -164,6 +177,14 @@ impl Work<'_> {
             building: build.generation.number(),
             resumed: build.resumed,
         });
+        if !build.resumed {
+            // A broker that outlived an earlier store may know a group of this name.
+            self.place
+                .broker
+                .listener
+                .drop_group(&self.group(&build.generation))
+                .await?;
+        }
         let (views, progress) = Views::prepare(&self.views, &build.generation, &self.place.stores).await?;
         let rebuilt = self.feed(&build, views, &progress).await?;
         let taken_over = Instant::now();
@@ -185,6 +206,7 @@ impl Work<'_> {
         let consuming = tokio::spawn(consumer.run(stop));
         let started = Instant::now();
         let read = self.catch_up(&build.generation, &health).await?;
+        self.is_as_good(build, &health).await?;
         let took = started.elapsed();
         if !self.generations.take_over(build).await? {
             return Err(RebuildError::Overtaken(self.place.settings.service));
@@ -240,6 +262,29 @@ impl Work<'_> {
             }
             self.look_at(health, seen.1)?;
             sleep(PACE).await;
+        }
+    }
+
+    /// Holds the build against the live views, stream by stream. What the build lacks was in the log when it was missed,
+    /// or never.
+    async fn is_as_good(&self, build: &Build, health: &Health) -> Result<(), RebuildError> {
+        let documents = &*self.place.stores.documents;
+        let pair = (&build.replaces, &build.generation);
+        let mut after = None;
+        loop {
+            let page = takeover::compare(documents, pair, after.as_deref()).await?;
+            if !page.lacks.is_empty() {
+                self.catch_up(&build.generation, health).await?;
+                let due = page.lacks.into_iter().map(|lack| (lack.stream, lack.live)).collect();
+                let lacks = takeover::behind(documents, &build.generation, due).await?;
+                if let Some(lack) = lacks.into_iter().next() {
+                    return Err(lack.into());
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
         }
     }
 

@@ -11,6 +11,9 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::BrokerError;
 
+/// The log's file in its folder.
+pub(super) const FILE: &str = "log.sqlite";
+
 /// Of the stored format; raised with every change of the tables.
 const FORMAT: i64 = 2;
 
@@ -67,7 +70,7 @@ impl Database {
     }
 
     pub(super) fn connect(&self) -> Result<Connection, BrokerError> {
-        let mut connection = Connection::open(self.folder.join("log.sqlite")).map_err(|e| broker_error(&e))?;
+        let mut connection = Connection::open(self.folder.join(FILE)).map_err(|e| broker_error(&e))?;
         connection
             .busy_handler(Some(wait_for_other_writer))
             .map_err(|e| broker_error(&e))?;

@@ -32,6 +32,11 @@ pub use log::Log;
 
 use crate::{Broker, BrokerError};
 
+/// Whether there is a log in `folder`.
+pub(crate) fn is_there(folder: &Path) -> bool {
+    folder.join(database::FILE).is_file()
+}
+
 /// Opens the log in `folder`, and makes both where they are missing.
 ///
 /// # Errors

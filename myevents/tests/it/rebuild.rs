@@ -396,3 +396,64 @@ async fn heads(folder: &Path) -> Vec<String> {
     let all = stores(folder, "booking").await.journal.walk(None, 1_000).await.unwrap();
     all.into_iter().map(|walked| format!("{:?}", walked.key)).collect()
 }
+
+/// A file of settings that names another broker.
+fn with_broker(folder: &Path, broker: &Path) -> String {
+    let file = folder.join("myevents.toml");
+    std::fs::write(&file, format!("broker = \"embedded:{}\"\n", broker.display())).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// A folder of an ended platform, with one event whose inventory is at version 3.
+async fn with_two_bookings() -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = platform_in(folder.path()).await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 10).await;
+    let path = format!("/events/{event_id}/bookings");
+    for _ in 0..2 {
+        let booked = client.post(&path, json!({"seats": 1})).await;
+        let token = ("Consistency-Token", booked.header("consistency-token").unwrap());
+        client.get_with(&path, &[token]).await.expect(200);
+    }
+    platform.stop().await;
+    (folder, event_id)
+}
+
+#[tokio::test]
+async fn a_wrong_broker_is_named_and_nothing_takes_over() {
+    let (folder, event_id) = with_two_bookings().await;
+    let missing = folder.path().join("elsewhere");
+    let conf = with_broker(folder.path(), &missing);
+    for command in ["rebuild", "verify"] {
+        let error = operate(command, "booking", folder.path(), &["--conf", &conf])
+            .await
+            .failed();
+        assert!(error.contains("there is no log at embedded:"), "{error}");
+        assert!(!missing.exists());
+    }
+    drop(msgqueue::embedded::Log::open(&missing).await.unwrap());
+    let error = rebuild(folder.path(), &["--conf", &conf]).await.failed();
+    let named = "the log leads to version 0 of stream event/";
+    assert!(
+        error.contains(named) && error.contains("the live views have version 1"),
+        "{error}"
+    );
+    assert_eq!(live_generation(folder.path()).await, 1);
+    let platform = platform_in(folder.path()).await;
+    let event = platform.client().get(&format!("/events/{event_id}/availability")).await;
+    assert_eq!(event.expect(200)["seats_sold"], 2);
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_log_that_has_lost_its_end_does_not_replace_what_came_of_it() {
+    let (folder, event_id) = with_two_bookings().await;
+    let log = rusqlite::Connection::open(folder.path().join("broker/log.sqlite")).unwrap();
+    log.execute("DELETE FROM log WHERE offset = (SELECT max(offset) FROM log)", [])
+        .unwrap();
+    let error = rebuild(folder.path(), &[]).await.failed();
+    let named = format!("the log leads to version 2 of stream inventory/{event_id}, the live views have version 3");
+    assert!(error.contains(&named), "{error}");
+    assert_eq!(live_generation(folder.path()).await, 1);
+}

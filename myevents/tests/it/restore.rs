@@ -140,6 +140,16 @@ async fn a_broker_that_has_everything_already_recognises_it() {
         (event["seats_left"] == 47 && bookings["items"].as_array()?.len() == 1).then_some(())
     })
     .await;
+    // What the lost store had taken in of the other service comes again, so that what follows finds its beginning.
+    client
+        .patch_with(&format!("/events/{event_id}"), &[], json!({"capacity": 60}))
+        .await
+        .expect(200);
+    eventually("the inventory follows the event", || async {
+        let [_, _, availability] = seen(&client, &event_id).await;
+        (availability["seats_left"] == 57).then_some(())
+    })
+    .await;
     for service in ["event", "booking"] {
         operate("verify", service, folder.path(), &[]).await.succeeded();
     }
