@@ -62,3 +62,70 @@ fn is_plain(value: &Value) -> bool {
         Value::Object(fields) => fields.iter().all(|(name, value)| name.is_ascii() && is_plain(value)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use serde_json::{Number, json};
+
+    use super::*;
+    use crate::StreamKind;
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![".{0,12}", "[ -~]{0,12}", "[\u{0}-\u{1f}\"\\\\é𝄞]{0,6}"]
+    }
+
+    fn number() -> impl Strategy<Value = Value> {
+        let edge = LARGEST_PLAIN;
+        prop_oneof![
+            any::<i64>().prop_map(|number| json!(number)),
+            any::<u64>().prop_map(|number| json!(number)),
+            (edge - 2..edge + 2).prop_map(|number| json!(number)),
+            (-9_i64..9).prop_map(|number| json!(number)),
+            any::<f64>().prop_map(|number| Number::from_f64(number).map_or(Value::Null, Value::Number)),
+        ]
+    }
+
+    fn payload() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            number(),
+            text().prop_map(Value::String),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..6).prop_map(Value::Array),
+                btree_map(text(), inner, 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn unsealed(payload: Value, actor: &str, version: u64) -> Unsealed {
+        Unsealed {
+            id: Uuid::from_u128(7),
+            name: EventName::parse("event.booked"),
+            stream: StreamId::new(StreamKind::Inventory, "1").unwrap(),
+            version,
+            commit: CommitBounds {
+                first: version,
+                last: version,
+            },
+            schema_version: 1,
+            time: Timestamp::UNIX_EPOCH,
+            actor: Actor::new(actor),
+            idempotency: None,
+            payload,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_way_writes_what_the_rules_ask_for(payload in payload(), actor in text(), version in 1_u64..=1 << 54) {
+            let unsealed = unsealed(payload, &actor, version);
+            let by_the_rules = serde_json_canonicalizer::to_vec(&unsealed).unwrap();
+            prop_assert_eq!(json(&unsealed), by_the_rules);
+        }
+    }
+}

@@ -9,9 +9,9 @@ use msgqueue::{Message, MessageError};
 use persistence::{
     Body, Bound, Collection, Document, DocumentStore, Expect, Index, PutError, Query, StoreError, Write,
 };
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 const COLLECTION: &str = "parked";
 const BY_GROUP: &str = "by_group";
@@ -183,7 +183,7 @@ pub(crate) enum UnreadableMessage {
 
 fn id_of(parked: &Parked) -> String {
     if parked.version == 0 {
-        let digest = Sha256::digest(&parked.message.body);
+        let digest = digest(&SHA256, &parked.message.body);
         return format!("{}|{}|{}", parked.group, parked.stream, hex::encode(digest));
     }
     id_for(&parked.group, &parked.stream, parked.version)

@@ -189,3 +189,117 @@ fn into_store_error(error: PutError) -> StoreError {
         conflict @ PutError::Conflict { .. } => StoreError::Unknown(Box::new(conflict)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use persistence::Index;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const THINGS: &str = "things";
+
+    struct Parts {
+        behind: WriteBehind,
+        stored: Arc<dyn DocumentStore>,
+        _folder: TempDir,
+    }
+
+    impl Parts {
+        async fn open() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let stored = persistence::sqlite::open(folder.path()).await.unwrap().documents;
+            let indexes: &[Index] = &[];
+            let name = THINGS.to_owned();
+            stored.declare(&Collection { name, indexes }).await.unwrap();
+            Self {
+                behind: WriteBehind::over(Arc::clone(&stored), Arc::default()),
+                stored,
+                _folder: folder,
+            }
+        }
+
+        async fn seen(&self, id: &str) -> Option<(u64, i64)> {
+            let found = self.behind.get(THINGS, &["none", id]).await.unwrap();
+            let [None, document] = &found[..] else {
+                panic!("{found:?}")
+            };
+            document
+                .as_ref()
+                .map(|document| (document.revision, document.body["n"].as_i64().unwrap()))
+        }
+    }
+
+    fn write(id: &str, expect: Expect, number: Option<i64>) -> Write {
+        Write {
+            collection: THINGS.to_owned(),
+            id: id.to_owned(),
+            expect,
+            body: number.map(|number| json!({ "n": number }).into()),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_put_is_read_at_once_and_stored_in_order() {
+        let parts = Parts::open().await;
+        for (round, expect) in [(1, Expect::Absent), (2, Expect::Revision(1)), (3, Expect::Revision(2))] {
+            parts
+                .behind
+                .put(vec![write("a", expect, Some(10 * round))])
+                .await
+                .unwrap();
+            assert_eq!(parts.seen("a").await, Some((round.unsigned_abs(), 10 * round)));
+        }
+        parts
+            .behind
+            .put(vec![write("a", Expect::Anything, None)])
+            .await
+            .unwrap();
+        assert_eq!(parts.seen("a").await, None);
+        assert_eq!(parts.behind.batches_put(), 4);
+        parts.behind.flush().await.unwrap();
+        assert_eq!(parts.behind.batches_stored(), 4);
+        assert_eq!(parts.stored.get(THINGS, &["a"]).await.unwrap(), [None]);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_known_before_is_stored_before_anybody_goes_on() {
+        let parts = Parts::open().await;
+        parts
+            .behind
+            .put(vec![write("a", Expect::Absent, Some(1))])
+            .await
+            .unwrap();
+        parts
+            .behind
+            .put(vec![write("a", Expect::Anything, Some(2))])
+            .await
+            .unwrap();
+        let stored = parts.stored.get(THINGS, &["a"]).await.unwrap();
+        assert_eq!(stored[0].as_ref().unwrap().revision, 2);
+        assert_eq!(parts.seen("a").await, Some((2, 2)));
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_fails_is_told_once_and_nothing_behind_it_is_stored() {
+        let parts = Parts::open().await;
+        parts
+            .behind
+            .put(vec![write("a", Expect::Revision(7), Some(1))])
+            .await
+            .unwrap();
+        let next = parts.behind.put(vec![write("b", Expect::Absent, Some(2))]).await;
+        assert!(matches!(next, Err(PutError::Conflict { id, .. }) if id == "a"));
+        parts.behind.abandon().await;
+        assert_eq!((parts.seen("a").await, parts.seen("b").await), (None, None));
+        assert_eq!(parts.behind.batches_put(), parts.behind.batches_stored());
+        parts
+            .behind
+            .put(vec![write("b", Expect::Absent, Some(3))])
+            .await
+            .unwrap();
+        parts.behind.flush().await.unwrap();
+        assert_eq!(parts.seen("b").await, Some((1, 3)));
+    }
+}

@@ -5,8 +5,8 @@
 
 use actix_web::HttpRequest;
 use contracts::IdempotencyDigests;
+use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 use super::problem::Problem;
@@ -39,8 +39,8 @@ pub fn digests_of(request: &HttpRequest, body: &Map<String, Value>) -> Result<Op
         canonical.extend_from_slice(user.as_bytes());
     }
     Ok(Some(IdempotencyDigests {
-        key: hex::encode(Sha256::digest(scope)),
-        request: hex::encode(Sha256::digest(canonical)),
+        key: hex::encode(digest(&SHA256, scope.as_bytes())),
+        request: hex::encode(digest(&SHA256, &canonical)),
     }))
 }
 
@@ -56,8 +56,8 @@ pub fn new_id(digests: Option<&IdempotencyDigests>, attempt: u32) -> String {
 
 /// An id (UUIDv8) that is always the same for the same text.
 pub fn derived_id(text: &str) -> String {
-    let digest = Sha256::digest(text);
+    let digest = digest(&SHA256, text.as_bytes());
     let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
+    bytes.copy_from_slice(&digest.as_ref()[..16]);
     Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }

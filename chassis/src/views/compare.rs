@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use contracts::StreamId;
 use persistence::{Document, DocumentStore, StoreError};
-use sha2::{Digest as _, Sha256};
+use ring::digest::{Context, SHA256};
 use tokio::task::JoinHandle;
 
 use super::generation::Generation;
@@ -216,7 +216,7 @@ struct Pages {
 
 struct Page {
     documents: VecDeque<Document>,
-    hasher: Sha256,
+    hasher: Context,
 }
 
 impl Pages {
@@ -229,11 +229,11 @@ impl Pages {
             read: 0,
             hash: String::new(),
         };
-        pages.read_on(behind.map(str::to_owned), Sha256::new());
+        pages.read_on(behind.map(str::to_owned), Context::new(&SHA256));
         pages
     }
 
-    fn read_on(&mut self, after: Option<String>, hasher: Sha256) {
+    fn read_on(&mut self, after: Option<String>, hasher: Context) {
         let (documents, collection) = (Arc::clone(&self.documents), self.collection.clone());
         self.next = Some(tokio::spawn(read(documents, collection, after, hasher)));
     }
@@ -247,7 +247,7 @@ impl Pages {
         let page = next.await.map_err(|_| StoreError::Closed)??;
         match page.documents.back() {
             Some(last) => self.read_on(Some(last.id.clone()), page.hasher),
-            None => self.hash = hex::encode(page.hasher.finalize()),
+            None => self.hash = hex::encode(page.hasher.finish()),
         }
         self.read += page.documents.len() as u64;
         self.page = page.documents;
@@ -274,14 +274,14 @@ async fn read(
     documents: Arc<dyn DocumentStore>,
     collection: String,
     after: Option<String>,
-    mut hasher: Sha256,
+    mut hasher: Context,
 ) -> Result<Page, StoreError> {
     let documents = documents.scan(&collection, after.as_deref(), PAGE).await?;
     for document in &documents {
         let body = serde_json_canonicalizer::to_vec(&document.body);
         let body = body.map_err(|cause| StoreError::Broken(format!("document `{}`: {cause}", document.id)))?;
         for part in [document.id.as_bytes(), &body] {
-            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(&(part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
     }

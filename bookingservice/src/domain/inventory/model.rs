@@ -37,6 +37,8 @@ enum Step {
     },
     Hours(i64),
     Snapshot,
+    /// As a clerk does behind a commit.
+    Settle,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -49,6 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => newer.prop_map(|newer| Step::Close { newer }),
         150 => (-8..9_i64).prop_map(Step::Hours),
         40 => Just(Step::Snapshot),
+        200 => Just(Step::Settle),
     ]
 }
 
@@ -255,6 +258,7 @@ impl Run {
         match step {
             Step::Hours(hours) => self.hour = (self.hour + hours).clamp(-30, 6),
             Step::Snapshot => self.through_a_snapshot(),
+            Step::Settle => self.inventory.settle(),
             Step::Book { user, seats } => {
                 self.booked += 1;
                 let command = InventoryCommand::Book {
@@ -311,12 +315,21 @@ impl Run {
             self.hour
         );
         self.note(&decision);
-        for event in decision.unwrap_or_default() {
+        let events = decision.unwrap_or_default();
+        self.lose_against_another_writer(&events);
+        for event in events {
             self.model.apply(&event);
             take_in(&mut self.inventory, event.clone());
             self.check_law(&event);
             self.check_touched(&event);
         }
+    }
+
+    /// What was decided and not committed leaves no trace.
+    fn lose_against_another_writer(&self, events: &[DomainEvent]) {
+        let mut draft = self.inventory.clone();
+        events.iter().for_each(|event| take_in(&mut draft, event.clone()));
+        draft.settle();
     }
 
     fn note(&mut self, decision: &Decision) {

@@ -13,9 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use contracts::{Hash, StreamId};
 use persistence::{Body, Collection, Document, DocumentStore, Expect, PutError, StoreError, Write};
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -249,7 +249,7 @@ impl Snapshot {
             version,
             hash,
             length: bytes.len(),
-            sha256: hex::encode(Sha256::digest(&bytes)),
+            sha256: hex::encode(digest(&SHA256, &bytes)),
             chunks: Chunks {
                 snapshot: Uuid::now_v7(),
                 count: bytes.len().div_ceil(CHUNK_BYTES),
@@ -269,7 +269,7 @@ fn join(chunks: Vec<Document>, length: usize, sha256: &str) -> Option<Bytes> {
         let base64 = chunk.read::<Chunk>().ok()?.base64;
         STANDARD.decode_vec(base64, &mut bytes).ok()?;
     }
-    let same = bytes.len() == length && hex::encode(Sha256::digest(&bytes)) == sha256;
+    let same = bytes.len() == length && hex::encode(digest(&SHA256, &bytes)) == sha256;
     same.then(|| Bytes::from(bytes))
 }
 
