@@ -227,7 +227,7 @@ impl Life {
 impl Drop for Life {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("the folder is kept: {}", self.keep().display());
+            super::tell(&format!("the folder is kept: {}", self.keep().display()));
         }
     }
 }

@@ -4,6 +4,7 @@
 mod life;
 mod schedule;
 
+use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -65,20 +66,23 @@ async fn live(seed: u64, first: u64, end: Instant) -> u64 {
 impl Round {
     fn report(&self, (done, refused, open): (usize, usize, usize), end: Instant) {
         let left = end.saturating_duration_since(Instant::now()).as_secs();
-        println!(
+        tell(&format!(
             "{:02}:{:02} left, round {:3}: {done:5} done, {refused:4} refused, {open:3} open, {}",
             left / 60,
             left % 60,
             self.number,
             self.faults
-        );
+        ));
     }
 }
 
 impl Drop for Round {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("seed {}, round {} failed: {}", self.seed, self.number, self.faults);
+            tell(&format!(
+                "seed {}, round {} failed: {}",
+                self.seed, self.number, self.faults
+            ));
         }
     }
 }
@@ -94,4 +98,10 @@ fn number(variable: &str) -> Option<u64> {
 fn new_seed() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     u64::from(since.subsec_nanos())
+}
+
+/// A line for whoever watches.
+fn tell(line: &str) {
+    // Where nobody watches there is nobody to tell.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
