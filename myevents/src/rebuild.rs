@@ -53,6 +53,7 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     let how = rebuild::Options {
         anew: options.anew,
         drop_old: options.drop_old,
+        ..rebuild::Options::default()
     };
     let bars = Bars::new();
     let rebuilt = rebuild::rebuild(&place, views, how, &|step| bars.show(place.settings.service, step)).await;

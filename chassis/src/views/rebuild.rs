@@ -10,6 +10,7 @@ use std::time::Duration;
 use msgqueue::BrokerError;
 use persistence::{PutError, StoreError};
 use thiserror::Error;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -34,15 +35,27 @@ const NEAR: u64 = 512;
 const HANDOVER: Duration = LOOK.saturating_mul(4);
 /// How long a replaced generation stays for requests that are under way.
 const GRACE: Duration = Duration::from_secs(6);
-/// How long a store or broker may fail before the rebuild gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After so long without progress it is said that there is none.
+const SILENCE: Duration = Duration::from_secs(3);
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Do not go on with a build that was begun before.
     pub anew: bool,
     /// Drop the replaced generation at once, not with the next rebuild.
     pub drop_old: bool,
+    /// How long nothing may be taken in before the rebuild gives up.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            anew: false,
+            drop_old: false,
+            patience: Duration::from_secs(30),
+        }
+    }
 }
 
 /// What is told while it works.
@@ -103,6 +116,8 @@ pub enum RebuildError {
          see `myevents verify` and `myevents parked list`"
     )]
     Worse { stream: String, live: u64, built: u64 },
+    #[error("what builds the views broke off: {0}; the next rebuild goes on")]
+    BrokeOff(String),
     #[error("this broker cannot tell how far a group is, which a rebuild has to know")]
     NoMeasure,
     #[error("metrics: {0}")]
@@ -147,6 +162,13 @@ pub async fn rebuild(
         warn!(%error, "the rebuild's lease could not be given back");
     }
     outcome
+}
+
+fn broke_off(ended: Result<(), JoinError>) -> RebuildError {
+    RebuildError::BrokeOff(match ended {
+        Ok(()) => "it ended by itself".to_owned(),
+        Err(died) => died.to_string(),
+    })
 }
 
 impl From<Lack> for RebuildError {
@@ -203,10 +225,12 @@ impl Work<'_> {
         let consumer = self.consumer(build, views, progress, &health).await?;
         let stop = CancellationToken::new();
         let ends = stop.clone().drop_guard();
-        let consuming = tokio::spawn(consumer.run(stop));
+        let mut consuming = tokio::spawn(consumer.run(stop));
         let started = Instant::now();
-        let read = self.catch_up(&build.generation, &health).await?;
-        self.is_as_good(build, &health).await?;
+        let read = tokio::select! {
+            read = self.build(build, &health) => read?,
+            ended = &mut consuming => return Err(broke_off(ended)),
+        };
         let took = started.elapsed();
         if !self.generations.take_over(build).await? {
             return Err(RebuildError::Overtaken(self.place.settings.service));
@@ -223,6 +247,13 @@ impl Work<'_> {
             parked: self.parking.list(Some(&group)).await?.len(),
             views: Vec::new(),
         })
+    }
+
+    /// Waits until the build may take over. Returns how many messages it took in.
+    async fn build(&self, build: &Build, health: &Health) -> Result<u64, RebuildError> {
+        let read = self.catch_up(&build.generation, health).await?;
+        self.is_as_good(build, health).await?;
+        Ok(read)
     }
 
     async fn consumer(
@@ -269,6 +300,8 @@ impl Work<'_> {
     /// or never.
     async fn is_as_good(&self, build: &Build, health: &Health) -> Result<(), RebuildError> {
         let documents = &*self.place.stores.documents;
+        // Views that no service has fed yet have none.
+        Progress::open(Arc::clone(&self.place.stores.documents), build.replaces.progress()).await?;
         let pair = (&build.replaces, &build.generation);
         let mut after = None;
         loop {
@@ -290,13 +323,19 @@ impl Work<'_> {
 
     fn look_at(&self, health: &Health, last_moved: Instant) -> Result<(), RebuildError> {
         let ails = health.parts().into_values().find(|part| part.state == State::Degraded);
-        let Some(detail) = ails.and_then(|part| part.detail) else {
-            return Ok(());
+        let silent = last_moved.elapsed();
+        let why = match ails.and_then(|part| part.detail) {
+            Some(detail) => detail,
+            None if silent < SILENCE => return Ok(()),
+            None => format!(
+                "nothing fails, and nothing comes for {} s, as if another process held the build's group",
+                silent.as_secs()
+            ),
         };
-        if last_moved.elapsed() > PATIENCE {
-            return Err(RebuildError::Stuck(detail));
+        if silent > self.options.patience {
+            return Err(RebuildError::Stuck(why));
         }
-        (self.told)(Step::Waits(detail));
+        (self.told)(Step::Waits(why));
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 mod consumer;
 mod desk;
 mod feed;
+mod rebuild;
 mod relay;
 mod snapshots;
 mod support;
