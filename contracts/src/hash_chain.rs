@@ -32,6 +32,12 @@ impl Hash {
         hex::decode_to_slice(text, &mut bytes).ok()?;
         Some(Hash(bytes))
     }
+
+    /// Its first eight bytes: enough to tell it from a hash that came about by accident.
+    pub fn prefix(&self) -> [u8; 8] {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        [a, b, c, d, e, f, g, h]
+    }
 }
 
 impl fmt::Display for Hash {

@@ -13,6 +13,8 @@ pub enum StreamKind {
 }
 
 impl StreamKind {
+    pub const ALL: [Self; 4] = [Self::Event, Self::Location, Self::Inventory, Self::User];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use chassis::config::{Flags, SettingsError};
 use chassis::operator::Takeover;
 use chassis::service::StartError;
-use chassis::transfer::{Left, RestoreError, Restored, restore};
+use chassis::transfer::{RestoreError, Restored, restore};
 use thiserror::Error;
 
 use crate::output;
@@ -78,19 +78,6 @@ fn report(restored: &Restored) {
     ];
     output::print(&format!("RESTORED\n{}", output::table(&rows)));
     for left in &restored.left_out {
-        output::print(&format!(
-            "\nLeft out, because the file is cut off in it: {}.",
-            describe(left)
-        ));
+        output::print(&format!("\nLeft out, because the file is cut off in it: {left}."));
     }
-}
-
-fn describe(left: &Left) -> String {
-    let Left {
-        stream,
-        first,
-        last,
-        until,
-    } = left;
-    format!("the commit of stream {stream}, versions {first} to {last}, which ends at {until}")
 }

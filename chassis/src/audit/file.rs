@@ -21,7 +21,7 @@ pub struct FileReport {
     /// Envelopes by names that this build does not know.
     pub unknown: u64,
     /// Streams whose last commit is not whole: the file was cut off.
-    pub incomplete: Vec<String>,
+    pub incomplete: Vec<Incomplete>,
 }
 
 /// Reads all of the file. Told is how many bytes were read.
@@ -50,7 +50,7 @@ pub fn audit_file(reader: impl BufRead, audit: &mut dyn Audit, seen: &dyn Fn(u64
         seen(bytes);
     }
     report.streams = assembly.streams();
-    report.incomplete = assembly.incomplete().iter().map(describe).collect();
+    report.incomplete = assembly.incomplete();
     Ok(report)
 }
 
@@ -62,12 +62,4 @@ fn judge(envelope: Envelope, audit: &mut dyn Audit) -> Result<u64, Difference> {
         Err(DecodeError::UnknownName(_)) => Ok(1),
         Err(error) => Err(Fault::new(&stream, version, causes(&error)).into()),
     }
-}
-
-fn describe(incomplete: &Incomplete) -> String {
-    let Incomplete { stream, commit, until } = incomplete;
-    format!(
-        "stream {stream}: the commit of versions {} to {} ends at {until}",
-        commit.first, commit.last
-    )
 }

@@ -1,8 +1,10 @@
 //! Forms commits again from the envelopes of a log: in the order of each stream, with repeats, streams mixed.
 //!
-//! It keeps a small note for each stream and the envelopes of commits that are not whole yet.
+//! It keeps a small note for each stream, eight bytes of each envelope, and the envelopes of commits that are not whole
+//! yet.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use contracts::{CommitBounds, Envelope, Hash, StreamId, verify_chain};
 
@@ -20,6 +22,8 @@ struct Head {
     commit: CommitBounds,
     /// What stands before that commit.
     before: Hash,
+    /// Of the hash of each version, to compare repeats with.
+    known: Vec<[u8; 8]>,
     /// The commit's envelopes, until it is whole.
     open: Vec<Envelope>,
 }
@@ -35,17 +39,32 @@ pub(crate) enum Taken {
 
 /// A commit whose end did not come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Incomplete {
-    pub(crate) stream: StreamId,
-    pub(crate) commit: CommitBounds,
+pub struct Incomplete {
+    pub stream: StreamId,
+    pub commit: CommitBounds,
     /// The last of its versions that came.
-    pub(crate) until: u64,
+    pub until: u64,
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stream, commit, until } = self;
+        let CommitBounds { first, last } = commit;
+        write!(
+            f,
+            "stream {stream}: the commit of versions {first} to {last} ends at {until}"
+        )
+    }
 }
 
 impl Assembly {
     /// # Errors
     /// A [`Fault`] where the envelope neither follows the one before it nor repeats one.
     pub(crate) fn take(&mut self, envelope: Envelope) -> Result<Taken, Fault> {
+        let CommitBounds { first, last } = envelope.commit;
+        if envelope.version == 0 || !(first..=last).contains(&envelope.version) {
+            return Err(fault(&envelope, "it is not of the commit that it names"));
+        }
         let head = self.streams.entry(envelope.stream.clone()).or_insert_with(Head::new);
         if envelope.version <= head.version {
             return head.repeat(&envelope);
@@ -80,13 +99,16 @@ impl Head {
             hash: Hash::GENESIS,
             commit: CommitBounds { first: 0, last: 0 },
             before: Hash::GENESIS,
+            known: Vec::new(),
             open: Vec::new(),
         }
     }
 
-    /// Of earlier versions nothing is kept to compare with.
     fn repeat(&self, envelope: &Envelope) -> Result<Taken, Fault> {
-        if envelope.version == self.version && envelope.hash != self.hash {
+        let before = usize::try_from(envelope.version - 1)
+            .ok()
+            .and_then(|at| self.known.get(at));
+        if before != Some(&envelope.hash.prefix()) {
             return Err(fault(envelope, "another envelope of this version came before"));
         }
         Ok(Taken::Repeat)
@@ -112,6 +134,7 @@ impl Head {
             self.before = self.hash;
         }
         (self.version, self.hash, self.commit) = (envelope.version, envelope.hash, envelope.commit);
+        self.known.push(envelope.hash.prefix());
         self.open.push(envelope);
         if self.version < self.commit.last {
             return Taken::Next;
@@ -215,6 +238,17 @@ mod tests {
         other.push(stream("event/a", &[4]).remove(3));
         let (version, rule) = refused(&other);
         assert!(version == 4 && rule.contains("another envelope"), "{rule}");
+        let mut moved = whole.clone();
+        moved[3].sealed.version = 1;
+        let (version, rule) = refused(&moved);
+        assert!(version == 1 && rule.contains("not of the commit"), "{rule}");
+        let mut moved = stream("event/a", &[4]);
+        moved[3].sealed.version = 2;
+        let (version, rule) = refused(&moved);
+        assert!(version == 2 && rule.contains("another envelope"), "{rule}");
+        let mut unborn = whole.clone();
+        (unborn[3].sealed.version, unborn[3].sealed.commit.first) = (0, 0);
+        assert_eq!(refused(&unborn).0, 0);
         let bounds = CommitBounds { first: 1, last: 3 };
         let strange = unsealed("event/a", 2, bounds).seal(&whole[0].hash, None);
         let (version, rule) = refused(&[whole[0].clone(), strange]);

@@ -5,7 +5,8 @@ mod export;
 mod lines;
 mod restore;
 
-pub(crate) use assembly::{Assembly, Incomplete, Taken};
+pub use assembly::Incomplete;
+pub(crate) use assembly::{Assembly, Taken};
 pub use export::{Export, ExportError, Exported, export};
 pub(crate) use lines::Lines;
-pub use restore::{Left, RestoreError, Restored, restore};
+pub use restore::{RestoreError, Restored, restore};

@@ -31,17 +31,7 @@ pub struct Restored {
     /// Envelopes of streams that belong to other services.
     pub of_others: u64,
     /// Commits whose end is not in the file.
-    pub left_out: Vec<Left>,
-}
-
-/// A commit that was left out, because the file was cut off in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    pub stream: StreamId,
-    pub first: u64,
-    pub last: u64,
-    /// The last of its versions that is in the file.
-    pub until: u64,
+    pub left_out: Vec<Incomplete>,
 }
 
 #[derive(Debug, Error)]
@@ -120,7 +110,14 @@ impl<'a> Work<'a> {
 
     /// What is wrong with it, if it cannot be restored.
     fn take(&mut self, envelope: Envelope) -> Result<(), String> {
-        if !self.kinds.iter().any(|kind| envelope.stream.is(*kind)) {
+        let is_one_of = |kinds: &[StreamKind]| kinds.iter().any(|kind| envelope.stream.is(*kind));
+        if !is_one_of(&StreamKind::ALL) {
+            return Err(format!(
+                "stream {}, version {}: no service has such streams",
+                envelope.stream, envelope.version
+            ));
+        }
+        if !is_one_of(self.kinds) {
             self.restored.of_others += 1;
             return Ok(());
         }
@@ -159,13 +156,7 @@ impl<'a> Work<'a> {
 
     async fn finish(mut self) -> Result<Restored, RestoreError> {
         self.flush().await?;
-        let left = |incomplete: Incomplete| Left {
-            stream: incomplete.stream,
-            first: incomplete.commit.first,
-            last: incomplete.commit.last,
-            until: incomplete.until,
-        };
-        self.restored.left_out = self.assembly.incomplete().into_iter().map(left).collect();
+        self.restored.left_out = self.assembly.incomplete();
         self.restored.streams = self.assembly.streams();
         Ok(self.restored)
     }

@@ -213,7 +213,7 @@ async fn a_commit_that_is_cut_off_is_left_out_and_named() {
     let envelopes = long_history(1, 30);
     let (folder, file) = exported(&envelopes[..26]);
     let output = restore("booking", folder.path(), &file).await.succeeded();
-    let left_out = "the commit of stream inventory/crafted-0, versions 22 to 31, which ends at 26";
+    let left_out = "stream inventory/crafted-0: the commit of versions 22 to 31 ends at 26";
     assert!(output.contains(left_out), "{output}");
     assert_eq!(
         journal(folder.path(), "booking").await.concat(),
@@ -250,6 +250,35 @@ async fn a_damaged_file_is_refused_from_there_on() {
         error.contains("line 14: stream inventory/crafted-0, version 14: it is no envelope"),
         "{error}"
     );
+}
+
+/// Whichever byte it is that flips in a stream's last line: nothing is taken for a repeat, or for another service's.
+#[tokio::test]
+async fn a_flipped_byte_in_the_last_line_leaves_no_booking_out() {
+    let (folder, file) = exported(&long_history(1, 10)[..11]);
+    let whole = fs::read_to_string(&file).unwrap();
+    let last = whole.trim_end().rfind('\n').unwrap();
+    for (number, (from, to)) in [
+        ("\"version\":11,", "\"version\":10,"),
+        ("\"version\":11,", "\"version\":01,"),
+        ("\"version\":11,", "\"version\": 1,"),
+        ("inventory/", "inventoRy/"),
+        ("inventory/", "inventory."),
+        ("crafted", "crofted"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let damaged = whole[last..].replacen(from, to, 1);
+        assert_ne!(damaged, whole[last..]);
+        fs::write(&file, whole[..last].to_owned() + &damaged).unwrap();
+        let fresh = folder.path().join(number.to_string());
+        let error = restore("booking", &fresh, &file).await.failed();
+        assert!(error.contains("line 11: "), "{to}: {error}");
+        let from_file = ["verify", "booking", "--from", file.to_str().unwrap()];
+        let error = myevents(&from_file).await.failed();
+        assert!(error.contains("line 11: "), "{to}: {error}");
+    }
 }
 
 #[tokio::test]
