@@ -262,6 +262,7 @@ async fn a_flipped_byte_in_the_last_line_leaves_no_booking_out() {
         ("\"version\":11,", "\"version\":10,"),
         ("\"version\":11,", "\"version\":01,"),
         ("\"version\":11,", "\"version\": 1,"),
+        ("\"version\":11,", "\"version\":  9,"),
         ("inventory/", "inventoRy/"),
         ("inventory/", "inventory."),
         ("crafted", "crofted"),
