@@ -66,6 +66,11 @@ impl Part {
         self.say(State::Degraded, Some(detail));
     }
 
+    /// Until the service is started anew.
+    pub fn down(&self, detail: String) {
+        self.say(State::Down, Some(detail));
+    }
+
     fn say(&self, state: State, detail: Option<String>) {
         let mut parts = self.health.parts.lock().unwrap_or_else(PoisonError::into_inner);
         parts.insert(self.name.clone(), PartHealth { state, detail });

@@ -28,6 +28,7 @@ pub mod telemetry;
 pub mod tls;
 pub mod transfer;
 pub mod views;
+mod watch;
 
 pub use causes::causes;
 pub use recorded::Recorded;

@@ -34,6 +34,7 @@ use crate::pulse::Pulse;
 use crate::relay::Relay;
 use crate::tls::{self, CertificateFiles, TlsError};
 use crate::views::{Feeding, Follower, Generations, LiveViews, View, Views};
+use crate::watch::watched;
 
 /// How long the end waits for snapshots. Without them the next start has more to read, and that is all.
 const LAST_SNAPSHOTS: Duration = Duration::from_secs(5);
@@ -148,15 +149,17 @@ impl Service {
 
     /// Begins to publish what the journal holds.
     pub fn start_relay(&mut self) {
+        let health = self.part("relay");
         let relay = Relay::new(
             Arc::clone(&self.stores.journal),
             Arc::clone(&self.stores.lease),
             Arc::clone(&self.broker.emitter),
             Arc::clone(&self.appended),
             self.metrics.relay.clone(),
-            self.part("relay"),
+            health.clone(),
         );
-        self.relay = Some(self.runtime.spawn(relay.run(self.stop_relay.clone())));
+        let work = watched(health, relay.run(self.stop_relay.clone()));
+        self.relay = Some(self.runtime.spawn(work));
     }
 
     /// Begins to build the live generation of `views`, whichever that is from time to time.
@@ -176,7 +179,8 @@ impl Service {
             live: live.clone(),
             feeding: self.feeding("views").await?,
         };
-        let following = follower.run(handler, progress, self.stop.clone());
+        let health = follower.feeding.health.clone();
+        let following = watched(health, follower.run(handler, progress, self.stop.clone()));
         self.background.spawn_on(following, &self.runtime);
         Ok(live)
     }
@@ -189,7 +193,8 @@ impl Service {
         self.begin_where_nothing_is_kept(&progress, &group).await?;
         let feeding = self.feeding("policies").await?;
         let consumer = feeding.consumer(group, progress.clone(), Arc::new(Policies { policies }));
-        self.background.spawn_on(consumer.run(self.stop.clone()), &self.runtime);
+        let work = watched(feeding.health, consumer.run(self.stop.clone()));
+        self.background.spawn_on(work, &self.runtime);
         Ok(progress)
     }
 

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-/// Longer than a reply takes to reach its client.
-const DELAY: Duration = Duration::from_millis(150);
+/// Longer than a reply takes to reach its client, on a slow machine too: whatever ends the process loses some.
+const DELAY: Duration = Duration::from_millis(500);
 const QUEUE: usize = 4_096;
 
 /// A commit that was confirmed and is still to be appended.

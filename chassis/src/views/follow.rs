@@ -19,6 +19,7 @@ use crate::consumer::parking::Parking;
 use crate::consumer::{Consumer, Handler, Progress};
 use crate::health::Part;
 use crate::metrics::ConsumerMetrics;
+use crate::watch::watched;
 
 /// How often the pointer is looked at. Whoever moves it feeds the new generation for a while longer than this.
 pub(crate) const LOOK: Duration = Duration::from_millis(250);
@@ -117,7 +118,7 @@ impl Follower {
         let consumer = self.feeding.consumer(group, progress, Arc::new(views));
         Fed {
             generation,
-            task: tokio::spawn(consumer.run(stop.clone())),
+            task: tokio::spawn(watched(self.feeding.health.clone(), consumer.run(stop.clone()))),
             stop,
         }
     }

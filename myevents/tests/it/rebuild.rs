@@ -43,7 +43,7 @@ fn read(output: &str) -> u64 {
 }
 
 /// The last column of each view's row.
-pub(crate) fn verdicts(output: &str) -> Vec<(&str, &str)> {
+fn verdicts(output: &str) -> Vec<(&str, &str)> {
     let rows = output.lines().skip_while(|line| !line.starts_with("VIEW")).skip(1);
     let rows = rows.take_while(|line| !line.is_empty());
     rows.map(|row| {
@@ -53,7 +53,7 @@ pub(crate) fn verdicts(output: &str) -> Vec<(&str, &str)> {
     .collect()
 }
 
-pub(crate) const SAME: [(&str, &str); 3] = [("bookings", "same"), ("feed", "same"), ("inventories", "same")];
+const SAME: [(&str, &str); 3] = [("bookings", "same"), ("feed", "same"), ("inventories", "same")];
 
 /// A folder of an ended platform, whose log holds a long history that no views have taken in yet.
 async fn with_long_log(bookings: usize) -> TempDir {
