@@ -1,5 +1,6 @@
 //! Random faults for as long as asked: `make soak MINUTES=10`. After each round everything is held against what clients
 //! were told, and the first difference ends it, with the folder kept. The same seed gives the same faults.
+#![allow(clippy::print_stdout, reason = "a soak is read while it goes on")]
 
 mod life;
 mod schedule;
