@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{DecodeError, Envelope, Hash, StreamId};
+use futures::future::join_all;
 use persistence::{AppendError, Commit, InvalidCommit, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -258,31 +259,36 @@ impl<A: Aggregate> Clerk<A> {
         }
     }
 
-    /// `recorded` is what all new verdicts led to, in the same order.
+    /// `recorded` is what all new verdicts led to, in the same order. Repeats have to be read first, and keep nobody else
+    /// waiting.
     async fn answer(&self, batch: Vec<Job<A>>, verdicts: Vec<Verdict<A::Rejection>>, recorded: Vec<Recorded>) {
         let mut recorded = recorded.into_iter();
+        let mut repeats = Vec::new();
         for (job, verdict) in batch.into_iter().zip(verdicts) {
-            let answer = self.outcome(verdict, &mut recorded).await;
+            let answer = match verdict {
+                Verdict::New { events, version } => Ok(self.outcome(version, recorded.by_ref().take(events).collect())),
+                Verdict::Refused(error) => Err(error),
+                Verdict::Replay { first, last } => {
+                    repeats.push((job, first, last));
+                    continue;
+                }
+            };
             // Whoever asked may have gone; what was committed stands all the same.
             let _ = job.reply.send(answer);
         }
+        join_all(repeats.into_iter().map(|(job, first, last)| async move {
+            let _ = job.reply.send(self.replay(first, last).await);
+        }))
+        .await;
         faults::point("desk.answered");
     }
 
-    async fn outcome(
-        &self,
-        verdict: Verdict<A::Rejection>,
-        recorded: &mut impl Iterator<Item = Recorded>,
-    ) -> Result<Outcome, DeskError<A::Rejection>> {
-        match verdict {
-            Verdict::New { events, version } => Ok(Outcome {
-                stream: self.stream.clone(),
-                version,
-                recorded: recorded.take(events).collect(),
-                replayed: false,
-            }),
-            Verdict::Replay { first, last } => self.replay(first, last).await,
-            Verdict::Refused(error) => Err(error),
+    fn outcome(&self, version: u64, recorded: Vec<Recorded>) -> Outcome {
+        Outcome {
+            stream: self.stream.clone(),
+            version,
+            recorded,
+            replayed: false,
         }
     }
 

@@ -153,7 +153,47 @@ pub(super) fn broker_error(error: &rusqlite::Error) -> BrokerError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{group, records};
     use super::*;
+
+    const FORMAT_1: &str = "
+        CREATE TABLE log (
+            offset     INTEGER PRIMARY KEY AUTOINCREMENT,
+            key        TEXT NOT NULL,
+            attributes TEXT NOT NULL,
+            body       BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE groups (
+            id           INTEGER PRIMARY KEY AUTOINCREMENT,
+            name         TEXT NOT NULL UNIQUE,
+            acknowledged INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE TABLE acks (
+            group_id INTEGER NOT NULL,
+            offset   INTEGER NOT NULL,
+            PRIMARY KEY (group_id, offset)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO log (key, attributes, body) VALUES ('a', '{\"id\":\"1\"}', x'31'), ('a', '{\"id\":\"2\"}', x'32');
+        INSERT INTO groups (name, acknowledged) VALUES ('group', 1);
+        PRAGMA user_version = 1;
+    ";
+
+    #[test]
+    fn a_log_of_the_first_format_is_read_on_where_its_groups_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join(FILE)).unwrap();
+        old.execute_batch(FORMAT_1).unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let connection = Database::open(folder.path()).unwrap().connect().unwrap();
+            let group = group::find(&connection, "group").unwrap().unwrap();
+            let done = group::watermark(&connection, group).unwrap().unwrap();
+            let page = records::read(&connection, group, done, 10).unwrap();
+            let messages: Vec<_> = page.deliveries.iter().map(|delivery| delivery.message()).collect();
+            let told = messages.iter().map(|message| (message.attributes["id"].as_str(), &message.body[..]));
+            assert_eq!(told.collect::<Vec<_>>(), [("2", &b"2"[..])]);
+        }
+    }
 
     fn refusal(folder: &Path) -> String {
         match Database::open(folder) {
