@@ -87,6 +87,9 @@ fn run(options: Options, write: Option<PathBuf>) -> Outcome<()> {
     let rows = runtime.block_on(measures::all(&options))?;
     report::print(&report::table(&rows));
     if let Some(file) = write {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         std::fs::write(file, report::page(&options, &rows))?;
     }
     Ok(())

@@ -58,13 +58,9 @@ impl<'a> Session<'a> {
                 _ = sweep.tick() => session.sweep().await?,
                 stored = behind.flush(), if !session.computed.is_empty() => {
                     stored?;
-                    session.acknowledge().await?;
-                    true
+                    session.acknowledge().await?
                 }
-                batch = session.subscription.next_batch(BATCH) => {
-                    session.take(&batch?).await?;
-                    true
-                }
+                batch = session.subscription.next_batch(BATCH) => session.take(&batch?).await?,
             };
             if works {
                 consumer.recovered(failures);
@@ -72,35 +68,39 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn take(&mut self, batch: &[Delivery]) -> Result<(), StepError> {
+    /// Returns whether something was acknowledged: what is only computed does not show that it can be stored.
+    async fn take(&mut self, batch: &[Delivery]) -> Result<bool, StepError> {
         if faults::unguarded("ack_after_apply") {
             self.subscription.ack(&tags(batch)).await?;
         }
         faults::point("consumer.taken");
         self.consumer.step(batch, &mut self.parked).await?;
         self.computed.push_back((self.behind.batches_put(), tags(batch)));
-        self.acknowledge().await?;
+        let works = self.acknowledge().await?;
         if batch.len() == BATCH && self.measured.elapsed() >= MEASURE {
             self.measured = Instant::now();
             self.consumer.measure(self.stage).await?;
         }
         pressure().give_way().await;
-        Ok(())
+        Ok(works)
     }
 
-    /// Acknowledges what is stored.
-    async fn acknowledge(&mut self) -> Result<(), StepError> {
+    /// Acknowledges what is stored. Returns whether that was anything.
+    async fn acknowledge(&mut self) -> Result<bool, StepError> {
         let stored = self.behind.batches_stored();
+        let mut works = false;
         while let Some((_, tags)) = self.computed.pop_front_if(|(batches, _)| *batches <= stored) {
             self.subscription.ack(&tags).await?;
             faults::point("consumer.acknowledged");
+            works = true;
         }
-        Ok(())
+        Ok(works)
     }
 
     async fn flush(&mut self) -> Result<(), StepError> {
         self.behind.flush().await?;
-        self.acknowledge().await
+        self.acknowledge().await?;
+        Ok(())
     }
 
     async fn sweep(&mut self) -> Result<bool, StepError> {

@@ -190,7 +190,9 @@ mod tests {
             let done = group::watermark(&connection, group).unwrap().unwrap();
             let page = records::read(&connection, group, done, 10).unwrap();
             let messages: Vec<_> = page.deliveries.iter().map(|delivery| delivery.message()).collect();
-            let told = messages.iter().map(|message| (message.attributes["id"].as_str(), &message.body[..]));
+            let told = messages
+                .iter()
+                .map(|message| (message.attributes["id"].as_str(), &message.body[..]));
             assert_eq!(told.collect::<Vec<_>>(), [("2", &b"2"[..])]);
         }
     }
