@@ -1,11 +1,17 @@
 //! Whatever the broker does, an envelope is applied once and in order, or parked with its reason.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use chassis::Recorded;
 use chassis::consumer::parking::Reason;
+use chassis::consumer::{Handler, HandlerError};
+use chassis::health::{Health, State};
 use contracts::StreamId;
 use msgqueue::Message;
+use persistence::{DocumentStore, Expect, Write};
+use serde_json::json;
 use testkit::eventually;
 
 use crate::support::{GROUP, Parts, Witness, bookings, with_attribute};
@@ -214,6 +220,44 @@ async fn a_failing_handler_is_tried_again_until_it_works() {
     let consumer = parts.consume(&witness).await;
     parts.emit(&bookings(A, 2)).await;
     applied(&witness, A, &[1, 2]).await;
+    consumer.stop().await;
+}
+
+/// A handler whose writes the store refuses, and what health said each time before.
+struct Unstorable {
+    health: Health,
+    heard: Mutex<Vec<State>>,
+}
+
+#[async_trait]
+impl Handler for Unstorable {
+    async fn handle(&self, _: &[Recorded], _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
+        self.heard.lock().unwrap().push(self.health.parts()["views"].state);
+        Ok(vec![Write {
+            collection: "g1_progress".to_owned(),
+            id: "none".to_owned(),
+            expect: Expect::Revision(7),
+            body: Some(json!({}).into()),
+        }])
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_and_cannot_be_stored_is_no_recovery() {
+    let parts = Parts::open().await;
+    parts.emit(&bookings(A, 2)).await;
+    let health = Health::default();
+    let handler = Arc::new(Unstorable {
+        health: health.clone(),
+        heard: Mutex::default(),
+    });
+    let consumer = parts.consume_by(handler.clone(), health).await;
+    let heard = eventually("it was tried several times", || async {
+        let heard = handler.heard.lock().unwrap().clone();
+        (heard.len() > 3).then_some(heard)
+    })
+    .await;
+    assert!(heard[1..].iter().all(|state| *state == State::Degraded), "{heard:?}");
     consumer.stop().await;
 }
 

@@ -56,6 +56,10 @@ impl Parts {
 
     /// Starts a consumer whose handler notes what it applies in `witness`.
     pub(crate) async fn consume(&self, witness: &Arc<Witness>) -> Running {
+        self.consume_by(Arc::clone(witness) as _, Health::default()).await
+    }
+
+    pub(crate) async fn consume_by(&self, handler: Arc<dyn Handler>, health: Health) -> Running {
         let stop = CancellationToken::new();
         let consumer = Consumer {
             group: GROUP.to_owned(),
@@ -63,10 +67,10 @@ impl Parts {
             documents: Arc::clone(&self.stores.documents),
             progress: self.progress().await,
             parking: Parking::open(Arc::clone(&self.stores.documents)).await.unwrap(),
-            handler: Arc::clone(witness) as Arc<dyn Handler>,
+            handler,
             clock: Arc::new(SystemClock),
             metrics: self.metrics.consumer.clone(),
-            health: Health::default().part("views"),
+            health: health.part("views"),
         };
         Running {
             task: tokio::spawn(consumer.run(stop.clone())),
