@@ -28,6 +28,8 @@ const RUSH: Duration = Duration::from_millis(100);
 /// So long a batch waits at most for a rush to end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
+/// In a rush a batch is so much smaller: what is done in the middle of it is to show that work goes on, not to catch up.
+const PART: usize = 16;
 /// Envelopes that may wait for a stage before commits wait for it.
 const MOST_BEHIND: u64 = 300_000;
 /// How long a commit waits at most, even where nothing is taken in.
@@ -143,9 +145,14 @@ impl Pressure {
     /// Background work that has just done a batch lets requests go first, as long as it may.
     pub(crate) async fn give_way(&self) {
         let until = Instant::now() + LONGEST_PAUSE;
-        while Instant::now() < until && self.is_rush() && self.may_commit() {
+        while Instant::now() < until && self.gives_way() {
             sleep(LOOK).await;
         }
+    }
+
+    /// How much of a whole batch to do at a time.
+    pub(crate) fn portion(&self, whole: usize) -> usize {
+        if self.gives_way() { whole.div_ceil(PART) } else { whole }
     }
 
     /// A stage that is going to report.
@@ -172,6 +179,10 @@ impl Pressure {
                 return;
             }
         }
+    }
+
+    fn gives_way(&self) -> bool {
+        self.is_rush() && self.may_commit()
     }
 
     fn is_rush(&self) -> bool {
@@ -261,6 +272,7 @@ mod tests {
         for _ in 0..20 {
             drop(crowd(pressure, 3 * CROWD));
         }
+        assert_eq!(pressure.portion(PART + 1), 2);
         let began = Instant::now();
         let _rush = tokio::spawn(async move {
             loop {
@@ -274,6 +286,7 @@ mod tests {
         let stage = pressure.stage();
         stage.report(Some(MOST_BEHIND));
         assert!(pressure.give_way().now_or_never().is_some());
+        assert_eq!(pressure.portion(PART + 1), PART + 1);
     }
 
     #[tokio::test(start_paused = true)]

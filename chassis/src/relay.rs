@@ -136,8 +136,9 @@ impl Relay {
             return Ok(0);
         }
         faults::point("relay.leased");
-        let commits = self.journal.unpublished(self.round).await?;
-        self.measure(&commits).await?;
+        let round = pressure().portion(self.round);
+        let commits = self.journal.unpublished(round).await?;
+        self.measure(&commits, commits.len() >= round).await?;
         if commits.is_empty() {
             return Ok(0);
         }
@@ -159,8 +160,7 @@ impl Relay {
     }
 
     /// Counting everything that waits is worth its while only where it does not fit into one round.
-    async fn measure(&mut self, round: &[Commit]) -> Result<(), StoreError> {
-        let is_full = round.len() >= self.round;
+    async fn measure(&mut self, round: &[Commit], is_full: bool) -> Result<(), StoreError> {
         if is_full && !self.may_measure() {
             return Ok(());
         }

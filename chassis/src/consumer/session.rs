@@ -60,7 +60,7 @@ impl<'a> Session<'a> {
                     stored?;
                     session.acknowledge().await?
                 }
-                batch = session.subscription.next_batch(BATCH) => session.take(&batch?).await?,
+                batch = session.subscription.next_batch(pressure().portion(BATCH)) => session.take(&batch?).await?,
             };
             if works {
                 consumer.recovered(failures);

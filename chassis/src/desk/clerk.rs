@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::aggregate::Aggregate;
 use super::batch::{self, Draft, Verdict};
+use super::gathering::{Crowd, Gathering};
 use super::live::{CatchUpError, Live};
 use super::snapshot::keeper::Keeper;
 use super::{DeskError, Job, Outcome, Shared};
@@ -41,6 +42,8 @@ pub(crate) struct Clerk<A: Aggregate> {
     /// `None` until it is read, and again whenever it may not be what the journal holds.
     live: Option<Live<A>>,
     keeper: Keeper<A>,
+    crowd: Crowd,
+    gathering: Gathering,
     /// Jobs to decide together next; less than usual after a commit was too large.
     batch_jobs: usize,
     /// How long to linger before the next append, so that another replica gets its turn.
@@ -65,7 +68,12 @@ enum Appended {
 }
 
 impl<A: Aggregate> Clerk<A> {
-    pub(crate) fn new(shared: Arc<Shared<A>>, stream: StreamId, jobs: mpsc::Receiver<Job<A>>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared<A>>,
+        stream: StreamId,
+        jobs: mpsc::Receiver<Job<A>>,
+        gathering: Gathering,
+    ) -> Self {
         let keeper = Keeper::new(shared.snapshots.clone(), Arc::clone(&shared.clock), stream.clone());
         Self {
             shared,
@@ -74,6 +82,8 @@ impl<A: Aggregate> Clerk<A> {
             jobs,
             waiting: VecDeque::new(),
             live: None,
+            crowd: Crowd::default(),
+            gathering,
             batch_jobs: BATCH_JOBS,
             linger: None,
         }
@@ -85,9 +95,11 @@ impl<A: Aggregate> Clerk<A> {
                 sleep(round_trip).await;
                 self.take_queued();
             }
-            let size = self.waiting.len().min(self.batch_jobs);
+            let most = self.crowd.half().unwrap_or(BATCH_JOBS).min(self.batch_jobs);
+            let size = self.waiting.len().min(most);
             let batch = self.waiting.drain(..size).collect();
             self.process(batch).await;
+            self.crowd.note(size + self.waiting.len() + self.jobs.len());
         }
         let live = self.live.take();
         self.keeper.leave(live);
@@ -110,8 +122,18 @@ impl<A: Aggregate> Clerk<A> {
                 Err(_) => {}
             }
         }
-        self.take_queued();
+        self.gather().await;
         true
+    }
+
+    async fn gather(&mut self) {
+        self.take_queued();
+        let Some(wanted) = self.crowd.half() else { return };
+        let missing = wanted.saturating_sub(self.waiting.len());
+        if missing > 0 {
+            self.gathering.wait_for(missing, || self.jobs.len()).await;
+            self.take_queued();
+        }
     }
 
     fn take_queued(&mut self) {

@@ -10,6 +10,7 @@
 mod aggregate;
 mod batch;
 mod clerk;
+mod gathering;
 mod layered;
 mod ledger;
 mod live;
@@ -34,6 +35,7 @@ use crate::clock::Clock;
 use crate::metrics::DeskMetrics;
 use crate::recorded::Recorded;
 use clerk::Clerk;
+use gathering::Gathering;
 use live::CatchUpError;
 use snapshot::Loaded;
 
@@ -115,7 +117,13 @@ pub(crate) struct Shared<A: Aggregate> {
     pub(crate) snapshots: Option<Snapshots>,
     /// Where clerks run: they must outlive the HTTP worker that first needed them.
     runtime: Handle,
-    clerks: Mutex<HashMap<StreamId, mpsc::Sender<Job<A>>>>,
+    clerks: Mutex<HashMap<StreamId, Queue<A>>>,
+}
+
+/// Where a clerk is told of its work.
+struct Queue<A: Aggregate> {
+    jobs: mpsc::Sender<Job<A>>,
+    gathering: Gathering,
 }
 
 impl<A: Aggregate> Clone for Desk<A> {
@@ -201,19 +209,25 @@ impl<A: Aggregate> Shared<A> {
     fn enqueue(self: &Arc<Self>, stream: &StreamId, job: Job<A>) -> Result<(), DeskError<A::Rejection>> {
         let mut clerks = self.clerks();
         let queue = clerks.entry(stream.clone()).or_insert_with(|| self.hire(stream));
-        queue.try_send(job).map_err(|refused| {
-            if matches!(refused, mpsc::error::TrySendError::Closed(_)) {
-                clerks.remove(stream);
+        match queue.jobs.try_send(job) {
+            Ok(()) => {
+                queue.gathering.queued(QUEUE_LENGTH - queue.jobs.capacity());
+                Ok(())
             }
-            DeskError::Busy
-        })
+            Err(mpsc::error::TrySendError::Full(_)) => Err(DeskError::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                clerks.remove(stream);
+                Err(DeskError::Busy)
+            }
+        }
     }
 
-    fn hire(self: &Arc<Self>, stream: &StreamId) -> mpsc::Sender<Job<A>> {
+    fn hire(self: &Arc<Self>, stream: &StreamId) -> Queue<A> {
         let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
-        self.runtime
-            .spawn(Clerk::new(Arc::clone(self), stream.clone(), jobs).run());
-        queue
+        let gathering = Gathering::new();
+        let clerk = Clerk::new(Arc::clone(self), stream.clone(), jobs, gathering.clone());
+        self.runtime.spawn(clerk.run());
+        Queue { jobs: queue, gathering }
     }
 
     /// Lets a clerk go that has nothing to do. Jobs are only queued under the same lock, so none is lost.
@@ -230,7 +244,7 @@ impl<A: Aggregate> Shared<A> {
         self.clerks().len()
     }
 
-    fn clerks(&self) -> MutexGuard<'_, HashMap<StreamId, mpsc::Sender<Job<A>>>> {
+    fn clerks(&self) -> MutexGuard<'_, HashMap<StreamId, Queue<A>>> {
         self.clerks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -96,7 +96,12 @@ impl Subscription for EmbeddedSubscription {
                 Taken::Messages(messages) => self.ready.extend(messages),
             }
         }
-        Ok(self.hand_over(max))
+        let batch = self.hand_over(max);
+        if batch.len() == max && self.ready.is_empty() {
+            // There is more, most likely: it is read while this is worked on.
+            self.look = Some(self.start_look(max)?);
+        }
+        Ok(batch)
     }
 
     async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), BrokerError> {
