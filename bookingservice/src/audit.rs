@@ -184,7 +184,7 @@ mod tests {
     fn cancelled(id: &str, seats: u32) -> DomainEvent {
         let payload = serde_json::json!({"booking_id": id, "event_id": "aida", "user_id": "u", "seats": seats});
         let name = contracts::EventName::parse("booking.cancelled");
-        DomainEvent::decode(&name, 1, &payload).unwrap()
+        DomainEvent::decode(&name, 1, &payload.into()).unwrap()
     }
 
     fn closed() -> DomainEvent {

@@ -1,5 +1,4 @@
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::payloads::booking::{BookingCancelled, EventBooked};
@@ -7,7 +6,7 @@ use crate::payloads::event::{EventCancelled, EventDetails};
 use crate::payloads::inventory::{InventoryClosed, InventoryTerms};
 use crate::payloads::location::LocationDetails;
 use crate::payloads::user::UserRegistered;
-use crate::{EventName, upcast};
+use crate::{EventName, Payload, upcast};
 
 /// Something that happened. The journal stores it, the broker carries it, views are built from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,16 +64,16 @@ impl DomainEvent {
         upcast::current_schema_version(&self.name()).unwrap_or(1)
     }
 
-    pub fn payload(&self) -> Value {
+    pub fn payload(&self) -> Payload {
         match self {
-            Self::EventCreated(details) | Self::EventChanged(details) => to_json(details),
-            Self::EventCancelled(cancelled) => to_json(cancelled),
-            Self::LocationCreated(details) | Self::LocationChanged(details) => to_json(details),
-            Self::InventoryOpened(terms) | Self::InventoryChanged(terms) => to_json(terms),
-            Self::InventoryClosed(closed) => to_json(closed),
-            Self::EventBooked(booked) => to_json(booked),
-            Self::BookingCancelled(cancelled) => to_json(cancelled),
-            Self::UserRegistered(registered) => to_json(registered),
+            Self::EventCreated(details) | Self::EventChanged(details) => Payload::of(details),
+            Self::EventCancelled(cancelled) => Payload::of(cancelled),
+            Self::LocationCreated(details) | Self::LocationChanged(details) => Payload::of(details),
+            Self::InventoryOpened(terms) | Self::InventoryChanged(terms) => Payload::of(terms),
+            Self::InventoryClosed(closed) => Payload::of(closed),
+            Self::EventBooked(booked) => Payload::of(booked),
+            Self::BookingCancelled(cancelled) => Payload::of(cancelled),
+            Self::UserRegistered(registered) => Payload::of(registered),
         }
     }
 
@@ -82,7 +81,7 @@ impl DomainEvent {
     ///
     /// # Errors
     /// See [`DecodeError`].
-    pub fn decode(name: &EventName, schema_version: u32, payload: &Value) -> Result<Self, DecodeError> {
+    pub fn decode(name: &EventName, schema_version: u32, payload: &Payload) -> Result<Self, DecodeError> {
         let Some(supported) = upcast::current_schema_version(name) else {
             return Err(DecodeError::UnknownName(name.clone()));
         };
@@ -96,10 +95,11 @@ impl DomainEvent {
         if schema_version == supported {
             return Self::from_current(name, payload);
         }
-        Self::from_current(name, &upcast::to_current(name, schema_version, payload.clone()))
+        let old = payload.to_value().map_err(|source| malformed(name, source))?;
+        Self::from_current(name, &upcast::to_current(name, schema_version, old).into())
     }
 
-    fn from_current(name: &EventName, payload: &Value) -> Result<Self, DecodeError> {
+    fn from_current(name: &EventName, payload: &Payload) -> Result<Self, DecodeError> {
         Ok(match name.as_str() {
             "event.created" => Self::EventCreated(from_json(name, payload)?),
             "event.changed" => Self::EventChanged(from_json(name, payload)?),
@@ -117,14 +117,11 @@ impl DomainEvent {
     }
 }
 
-/// Payloads are structs of text, numbers and times, which always serialise.
-fn to_json(payload: &impl Serialize) -> Value {
-    serde_json::to_value(payload).unwrap_or_default()
+fn from_json<'a, T: Deserialize<'a>>(name: &EventName, payload: &'a Payload) -> Result<T, DecodeError> {
+    serde_json::from_str(payload.as_str()).map_err(|source| malformed(name, source))
 }
 
-fn from_json<'a, T: Deserialize<'a>>(name: &EventName, payload: &'a Value) -> Result<T, DecodeError> {
-    T::deserialize(payload).map_err(|source| DecodeError::Malformed {
-        name: name.clone(),
-        source,
-    })
+fn malformed(name: &EventName, source: serde_json::Error) -> DecodeError {
+    let name = name.clone();
+    DecodeError::Malformed { name, source }
 }

@@ -1,10 +1,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::hash_chain::Hash;
-use crate::{Actor, DecodeError, DomainEvent, EventName, StreamId};
+use crate::{Actor, DecodeError, DomainEvent, EventName, Payload, StreamId};
 
 /// A domain event with its metadata, as the journal stores it and the broker carries it.
 ///
@@ -14,13 +13,20 @@ use crate::{Actor, DecodeError, DomainEvent, EventName, StreamId};
 #[serde(from = "Flat")]
 pub struct Envelope {
     #[serde(flatten)]
-    pub sealed: Unsealed,
+    sealed: Unsealed,
     /// Covers the hash of the version before and everything in [`Unsealed`].
     pub hash: Hash,
     /// W3C trace context of the request that caused it. Not covered by the hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
+    #[serde(skip)]
+    computed: Computed,
 }
+
+/// Behind which hash this process itself computed which one, of what the envelope still says: so it need not be done
+/// again. It makes no difference to what an envelope is.
+#[derive(Debug, Clone, Default)]
+struct Computed(Option<(Hash, Hash)>);
 
 /// What an envelope's hash covers, before it is sealed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +43,7 @@ pub struct Unsealed {
     pub actor: Actor,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<IdempotencyDigests>,
-    pub payload: Value,
+    pub payload: Payload,
 }
 
 /// An envelope as JSON has it. Reading a flattened struct would buffer every field first.
@@ -53,7 +59,7 @@ struct Flat {
     actor: Actor,
     #[serde(default)]
     idempotency: Option<IdempotencyDigests>,
-    payload: Value,
+    payload: Payload,
     hash: Hash,
     #[serde(default)]
     trace: Option<TraceContext>,
@@ -81,6 +87,12 @@ pub struct TraceContext {
     pub tracestate: Option<String>,
 }
 
+impl PartialEq for Computed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 impl From<Flat> for Envelope {
     fn from(flat: Flat) -> Self {
         let sealed = Unsealed {
@@ -95,27 +107,18 @@ impl From<Flat> for Envelope {
             idempotency: flat.idempotency,
             payload: flat.payload,
         };
-        Self {
-            sealed,
-            hash: flat.hash,
-            trace: flat.trace,
-        }
+        Self::claimed(sealed, flat.hash, flat.trace)
     }
 }
 
 impl Unsealed {
     /// Chains the envelope to its predecessor; `previous` is [`Hash::GENESIS`] for version 1.
     pub fn seal(self, previous: &Hash, trace: Option<TraceContext>) -> Envelope {
-        let hash = self.hash_behind(previous);
-        Envelope {
-            sealed: self,
-            hash,
-            trace,
-        }
+        let mut envelope = Envelope::claimed(self, Hash::GENESIS, trace);
+        envelope.seal_behind(previous);
+        envelope
     }
-}
 
-impl Unsealed {
     /// The hash that it has in a chain behind `previous`.
     pub fn hash_behind(&self, previous: &Hash) -> Hash {
         Hash::chain(previous, self)
@@ -123,6 +126,27 @@ impl Unsealed {
 }
 
 impl Envelope {
+    /// With the hash that somebody says it has.
+    pub fn claimed(sealed: Unsealed, hash: Hash, trace: Option<TraceContext>) -> Self {
+        Self {
+            sealed,
+            hash,
+            trace,
+            computed: Computed::default(),
+        }
+    }
+
+    /// Chains it, as it stands now, to its predecessor.
+    pub fn seal_behind(&mut self, previous: &Hash) {
+        self.hash = self.sealed.hash_behind(previous);
+        self.computed = Computed(Some((*previous, self.hash)));
+    }
+
+    /// Whether its hash is the one that it has in a chain behind `previous`.
+    pub fn follows(&self, previous: &Hash) -> bool {
+        self.computed.0 == Some((*previous, self.hash)) || self.sealed.hash_behind(previous) == self.hash
+    }
+
     /// Reads the payload in its newest form.
     ///
     /// # Errors
@@ -138,5 +162,13 @@ impl std::ops::Deref for Envelope {
 
     fn deref(&self) -> &Unsealed {
         &self.sealed
+    }
+}
+
+impl std::ops::DerefMut for Envelope {
+    /// What is changed has another hash.
+    fn deref_mut(&mut self) -> &mut Unsealed {
+        self.computed = Computed::default();
+        &mut self.sealed
     }
 }

@@ -91,7 +91,7 @@ pub fn verify_chain<E: Borrow<Envelope>>(previous: (u64, Hash), envelopes: &[E])
         if envelope.version != at.0 + 1 {
             return Err(broken("the version does not follow the one before it"));
         }
-        if Hash::chain(&at.1, &envelope.sealed) != envelope.hash {
+        if !envelope.follows(&at.1) {
             return Err(broken("the hash does not match the content and the hash before it"));
         }
         at = (envelope.version, envelope.hash);

@@ -118,7 +118,7 @@ mod tests {
             time: Timestamp::UNIX_EPOCH,
             actor: Actor::system(),
             idempotency: None,
-            payload: json!({"id": "1", "name": "Aida", "start": 0, "end": 1, "location_id": "2", "halls": []}),
+            payload: json!({"id": "1", "name": "Aida", "start": 0, "end": 1, "location_id": "2", "halls": []}).into(),
         };
         let envelope: Envelope = sealed.seal(&Hash::GENESIS, None);
         Recorded::read(envelope).unwrap()

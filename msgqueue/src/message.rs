@@ -57,7 +57,7 @@ impl Message {
         Self {
             key: envelope.stream.entity_id().to_owned(),
             attributes,
-            body: envelope.payload.to_string().into_bytes(),
+            body: envelope.payload.as_str().into(),
         }
     }
 
@@ -79,11 +79,8 @@ impl Message {
             idempotency: self.idempotency(),
             payload: serde_json::from_slice(&self.body).map_err(MessageError::Body)?,
         };
-        Ok(Envelope {
-            sealed,
-            hash: Hash::parse(self.required("hash")?).ok_or(MessageError::Malformed("hash"))?,
-            trace: self.trace(),
-        })
+        let hash = Hash::parse(self.required("hash")?).ok_or(MessageError::Malformed("hash"))?;
+        Ok(Envelope::claimed(sealed, hash, self.trace()))
     }
 
     /// The stream, where at least that can be read: an undecodable message then holds up only its own stream.

@@ -12,8 +12,8 @@ fn one(key: &str, version: u64) -> Envelope {
 
 fn full() -> Envelope {
     let mut full = one("a", 3);
-    full.sealed.actor = Actor::new("user-1");
-    full.sealed.idempotency = Some(IdempotencyDigests {
+    full.actor = Actor::new("user-1");
+    full.idempotency = Some(IdempotencyDigests {
         key: "0a".repeat(32),
         request: "0b".repeat(32),
     });

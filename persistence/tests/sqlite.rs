@@ -113,7 +113,7 @@ fn next(head: (u64, Hash)) -> Commit {
         time: jiff::Timestamp::UNIX_EPOCH,
         actor: Actor::system(),
         idempotency: None,
-        payload: json!({"version": version}),
+        payload: json!({"version": version}).into(),
     };
     Commit {
         id: Uuid::now_v7(),
@@ -218,7 +218,7 @@ async fn another_process_may_write_to_the_same_folder() {
     let mut head = (0, Hash::GENESIS);
     for _ in 0..50 {
         let mut commit = next(head);
-        let mut unsealed = commit.envelopes.remove(0).sealed.clone();
+        let mut unsealed = Unsealed::clone(&commit.envelopes.remove(0));
         unsealed.stream = other.clone();
         let envelope = unsealed.seal(&head.1, None);
         let previous = std::mem::replace(&mut head, (envelope.version, envelope.hash)).1;

@@ -250,7 +250,7 @@ impl Inventory {
 
 #[cfg(test)]
 mod tests {
-    use contracts::{Actor, CommitBounds, Envelope, Hash, StreamId, Unsealed};
+    use contracts::{Actor, CommitBounds, Hash, StreamId, Unsealed};
     use uuid::Uuid;
 
     use super::*;
@@ -290,13 +290,8 @@ mod tests {
             idempotency: None,
             payload: event.payload(),
         };
-        let envelope = Envelope {
-            sealed,
-            hash: Hash::GENESIS,
-            trace: None,
-        };
         inventory.apply(&Recorded {
-            envelope: envelope.into(),
+            envelope: sealed.seal(&Hash::GENESIS, None).into(),
             event,
         });
     }

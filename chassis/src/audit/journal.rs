@@ -243,7 +243,7 @@ mod tests {
             time: jiff::Timestamp::UNIX_EPOCH,
             actor: Actor::system(),
             idempotency: None,
-            payload,
+            payload: payload.into(),
         }
     }
 
@@ -322,9 +322,7 @@ mod tests {
     #[test]
     fn a_changed_envelope_and_all_that_lies_behind_another_are_named() {
         let mut all = stream("event/a", &[1, 3], &booked());
-        Arc::make_mut(&mut all[1].commit.as_mut().unwrap().envelopes[1])
-            .sealed
-            .actor = Actor::new("another");
+        Arc::make_mut(&mut all[1].commit.as_mut().unwrap().envelopes[1]).actor = Actor::new("another");
         assert_named(fault_in(None, all.clone()), "event/a", 3, "hash");
         let other = stream("event/a", &[1, 3], &booked());
         assert_named(

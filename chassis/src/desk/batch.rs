@@ -126,11 +126,7 @@ impl<A: Aggregate> Draft<A> {
             idempotency: request.idempotency.clone(),
             payload: event.payload(),
         };
-        Envelope {
-            sealed,
-            hash: Hash::GENESIS,
-            trace: request.trace.clone(),
-        }
+        Envelope::claimed(sealed, Hash::GENESIS, request.trace.clone())
     }
 
     fn seal(&mut self, before: &Live<A>) {
@@ -142,8 +138,8 @@ impl<A: Aggregate> Draft<A> {
         for recorded in &mut self.recorded {
             // Nobody else has it yet, so this copies nothing.
             let envelope = Arc::make_mut(&mut recorded.envelope);
-            envelope.sealed.commit = bounds;
-            envelope.hash = envelope.sealed.hash_behind(&hash);
+            envelope.commit = bounds;
+            envelope.seal_behind(&hash);
             hash = envelope.hash;
         }
         self.after.hash = hash;

@@ -209,13 +209,9 @@ mod tests {
                 key: key.to_owned(),
                 request: format!("request of {key}"),
             }),
-            payload: serde_json::Value::Null,
+            payload: serde_json::Value::Null.into(),
         };
-        ledger.note(&Envelope {
-            sealed,
-            hash: Hash::GENESIS,
-            trace: None,
-        });
+        ledger.note(&sealed.seal(&Hash::GENESIS, None));
         ledger.settle();
     }
 

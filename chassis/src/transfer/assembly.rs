@@ -184,7 +184,7 @@ mod tests {
             time: jiff::Timestamp::UNIX_EPOCH,
             actor: Actor::system(),
             idempotency: None,
-            payload: json!({}),
+            payload: json!({}).into(),
         }
     }
 
@@ -232,22 +232,22 @@ mod tests {
         let gap = [&whole[..1], &whole[2..]].concat();
         assert_eq!(refused(&gap).0, 3);
         let mut changed = whole.clone();
-        changed[1].sealed.actor = Actor::new("somebody else");
+        changed[1].actor = Actor::new("somebody else");
         assert_eq!(refused(&changed).0, 2);
         let mut other = whole.clone();
         other.push(stream("event/a", &[4]).remove(3));
         let (version, rule) = refused(&other);
         assert!(version == 4 && rule.contains("another envelope"), "{rule}");
         let mut moved = whole.clone();
-        moved[3].sealed.version = 1;
+        moved[3].version = 1;
         let (version, rule) = refused(&moved);
         assert!(version == 1 && rule.contains("not of the commit"), "{rule}");
         let mut moved = stream("event/a", &[4]);
-        moved[3].sealed.version = 2;
+        moved[3].version = 2;
         let (version, rule) = refused(&moved);
         assert!(version == 2 && rule.contains("another envelope"), "{rule}");
         let mut unborn = whole.clone();
-        (unborn[3].sealed.version, unborn[3].sealed.commit.first) = (0, 0);
+        (unborn[3].version, unborn[3].commit.first) = (0, 0);
         assert_eq!(refused(&unborn).0, 0);
         let bounds = CommitBounds { first: 1, last: 3 };
         let strange = unsealed("event/a", 2, bounds).seal(&whole[0].hash, None);

@@ -71,6 +71,6 @@ fn unsealed(key: &str, version: u64, payload: Value) -> Unsealed {
         time: "2026-02-28T23:59:59.123456789Z".parse().unwrap(),
         actor: Actor::system(),
         idempotency: None,
-        payload,
+        payload: payload.into(),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use contracts::{CommitBounds, Envelope, EventName, StreamId, StreamKind};
+use contracts::{CommitBounds, Envelope, EventName, StreamId, StreamKind, Unsealed};
 use persistence::Commit;
 use serde_json::json;
 use tempfile::TempDir;
@@ -55,7 +55,7 @@ async fn append_behind_the_brokers_back(folder: &Path, event_id: &str) {
 }
 
 fn renamed(last: &Envelope, name: &str) -> Envelope {
-    let mut next = last.sealed.clone();
+    let mut next = Unsealed::clone(last);
     next.id = Uuid::now_v7();
     next.name = EventName::parse("event.changed");
     next.version += 1;
@@ -64,7 +64,9 @@ fn renamed(last: &Envelope, name: &str) -> Envelope {
         last: next.version,
     };
     next.idempotency = None;
-    next.payload["name"] = json!(name);
+    let mut payload = next.payload.to_value().unwrap();
+    payload["name"] = json!(name);
+    next.payload = payload.into();
     next.seal(&last.hash, None)
 }
 
@@ -76,8 +78,8 @@ async fn emit_a_stray(folder: &Path, event_id: &str) {
     let stream = StreamId::new(StreamKind::Event, event_id).unwrap();
     let commits = stores.journal.read(&stream, 0, 1).await.unwrap();
     let mut stray = Envelope::clone(&commits[0].envelopes[0]);
-    stray.sealed.stream = StreamId::parse("event/stray").unwrap();
-    stray.sealed.version = 3;
+    stray.stream = StreamId::parse("event/stray").unwrap();
+    stray.version = 3;
     let broker = msgqueue::open(&format!("embedded:{}", folder.join("broker").display()))
         .await
         .unwrap();
@@ -91,7 +93,7 @@ async fn append_from_the_future(folder: &Path, service: &str, stream: StreamId, 
         .unwrap();
     let commits = stores.journal.read(&stream, 0, 9).await.unwrap();
     let last = commits.last().unwrap().envelopes.last().unwrap();
-    let mut next = last.sealed.clone();
+    let mut next = Unsealed::clone(last);
     next.id = Uuid::now_v7();
     next.name = EventName::parse(name);
     next.schema_version = 99;

@@ -225,7 +225,9 @@ async fn a_commit_that_is_cut_off_is_left_out_and_named() {
 async fn a_damaged_file_is_refused_from_there_on() {
     let envelopes = long_history(1, 30);
     let mut changed = envelopes.clone();
-    changed[13].sealed.payload["seats"] = json!(2);
+    let mut payload = changed[13].payload.to_value().unwrap();
+    payload["seats"] = json!(2);
+    changed[13].payload = payload.into();
     let gap = [&envelopes[..13], &envelopes[14..]].concat();
     for (damaged, version) in [(changed, 14), (gap, 15)] {
         let (folder, file) = exported(&damaged);

@@ -126,7 +126,10 @@ impl Event {
                 };
                 let cancelled = payload_of_version_1(&booked);
                 for (name, payload) in [
-                    ("event.booked", DomainEvent::EventBooked(booked).payload()),
+                    (
+                        "event.booked",
+                        DomainEvent::EventBooked(booked).payload().to_value().unwrap(),
+                    ),
                     ("booking.cancelled", cancelled),
                 ] {
                     last = following(&last, name, 1, payload, Some(bounds)).into();
@@ -225,8 +228,8 @@ fn following(
         schema_version,
         actor: Actor::new(payload["user_id"].as_str().unwrap()),
         idempotency: None,
-        payload,
-        ..last.sealed.clone()
+        payload: payload.into(),
+        ..Unsealed::clone(last)
     };
     sealed.seal(&last.hash, None)
 }
@@ -294,7 +297,11 @@ async fn a_journal_with_version_1_is_decided_on_and_goes_on_in_version_2() {
 async fn a_guest_who_shows_the_id_and_whoever_shows_none_cancel_as_holders() {
     let folder = tempfile::tempdir().unwrap();
     let event = Event::booked(&folder).await;
-    let guest = |envelope: &Arc<Envelope>| envelope.payload["user_id"].as_str().map(str::to_owned);
+    let guest = |envelope: &Arc<Envelope>| {
+        envelope.payload.to_value().unwrap()["user_id"]
+            .as_str()
+            .map(str::to_owned)
+    };
     let guests: Vec<String> = event.journal(&folder).await.iter().filter_map(guest).collect();
     let platform = start(&folder).await;
     let client = platform.client();

@@ -101,7 +101,7 @@ fn unsealed(stream: &StreamId, version: u64, commit: CommitBounds, payload: Valu
             key: "ab".repeat(32),
             request: "cd".repeat(32),
         }),
-        payload,
+        payload: payload.into(),
     }
 }
 

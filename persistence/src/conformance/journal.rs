@@ -254,7 +254,7 @@ async fn broken_chain(h: &dyn Harness) {
     );
 
     let mut tampered = commit;
-    Arc::make_mut(&mut tampered.envelopes[1]).sealed.payload = json!({"seats": 1000});
+    Arc::make_mut(&mut tampered.envelopes[1]).payload = json!({"seats": 1000}).into();
     let refused = journal.append(writer.hash, &tampered).await;
     assert!(
         matches!(refused, Err(AppendError::Invalid(InvalidCommit::Broken(_)))),

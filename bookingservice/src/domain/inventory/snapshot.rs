@@ -6,9 +6,8 @@
 use bytes::Bytes;
 use chassis::desk::SnapshotCodec;
 use chassis::packed::{TooLarge, put_section, take_section};
-use contracts::{DomainEvent, EventName, InventoryTerms};
+use contracts::{DomainEvent, EventName, InventoryTerms, Payload};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Inventory;
 use super::bookings::Bookings;
@@ -35,7 +34,7 @@ struct Summary {
 struct Terms {
     name: EventName,
     schema_version: u32,
-    payload: Value,
+    payload: Payload,
 }
 
 fn encode(inventory: &Inventory, out: &mut Vec<u8>) -> Result<(), TooLarge> {

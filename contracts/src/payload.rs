@@ -1,0 +1,84 @@
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::canonical;
+
+/// A domain event's facts: JSON on one line, as it was written.
+///
+/// It is carried as text, because most of those through whose hands it goes have no use for what is in it.
+#[derive(Clone)]
+pub struct Payload {
+    json: Box<RawValue>,
+    /// Whether the text is known to be canonical; if not, it still may be.
+    canonical: bool,
+}
+
+impl Payload {
+    /// What always serialises: structs of text, numbers and times.
+    pub(crate) fn of(facts: &impl Serialize) -> Self {
+        serde_json::to_value(facts).unwrap_or_default().into()
+    }
+
+    /// Its JSON.
+    pub fn as_str(&self) -> &str {
+        self.json.get()
+    }
+
+    /// # Errors
+    /// Where a number is larger than any that can be read, or the text is nested too deep.
+    pub fn to_value(&self) -> serde_json::Result<Value> {
+        serde_json::from_str(self.as_str())
+    }
+
+    pub(crate) fn raw(&self) -> &RawValue {
+        &self.json
+    }
+
+    pub(crate) fn is_known_as_canonical(&self) -> bool {
+        self.canonical
+    }
+}
+
+impl From<Value> for Payload {
+    fn from(value: Value) -> Self {
+        let json = RawValue::from_string(value.to_string());
+        Self {
+            json: json.unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            canonical: canonical::is_plain(&value),
+        }
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        // An exported log has one envelope on a line.
+        if json.get().contains(['\n', '\r'])
+            && let Ok(value) = serde_json::from_str::<Value>(json.get())
+        {
+            return Ok(value.into());
+        }
+        Ok(Self { json, canonical: false })
+    }
+}
