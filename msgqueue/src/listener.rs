@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -93,10 +92,13 @@ impl Delivery {
         }
     }
 
-    /// Of an envelope's own JSON. `None` where that does not even tell the stream.
-    pub fn of_json(tag: DeliveryTag, json: &str) -> Option<Self> {
-        let head: Head = serde_json::from_str(json).ok()?;
-        Some(Self {
+    /// Of an envelope's own JSON.
+    ///
+    /// # Errors
+    /// Where it does not even tell the stream, or is no JSON.
+    pub fn of_json(tag: DeliveryTag, json: &str) -> serde_json::Result<Self> {
+        let head: Head = serde_json::from_str(json)?;
+        Ok(Self {
             tag,
             content: Content::Json(head.stream, json.into()),
         })
@@ -118,7 +120,10 @@ impl Delivery {
             Content::Envelope(envelope) => Message::from_envelope(envelope),
             Content::Json(stream, json) => match serde_json::from_str(json) {
                 Ok(envelope) => Message::from_envelope(&envelope),
-                Err(_) => unreadable(stream, json),
+                Err(error) => {
+                    let key = stream.entity_id().to_owned();
+                    Message::of_damaged(key, json.as_bytes(), &error.to_string())
+                }
             },
         }
     }
@@ -128,16 +133,9 @@ impl Delivery {
         match &self.content {
             Content::Message(message) => message.to_envelope().map(Arc::new),
             Content::Envelope(envelope) => Ok(Arc::clone(envelope)),
-            Content::Json(_, json) => serde_json::from_str(json).map_err(MessageError::Body),
+            Content::Json(_, json) => {
+                serde_json::from_str(json).map_err(|error| MessageError::Damaged(error.to_string()))
+            }
         }
-    }
-}
-
-/// What is no envelope, with what tells whose it is.
-fn unreadable(stream: &StreamId, json: &str) -> Message {
-    Message {
-        key: stream.entity_id().to_owned(),
-        attributes: BTreeMap::from([("stream".to_owned(), stream.to_string())]),
-        body: json.as_bytes().to_vec(),
     }
 }

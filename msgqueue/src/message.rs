@@ -7,6 +7,9 @@ use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, IdempotencyDiges
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// The attribute that tells why what was stored as an envelope is none any more.
+const DAMAGED: &str = "damaged";
+
 /// A broker's message before its adapter dresses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -25,6 +28,8 @@ pub enum MessageError {
     Missing(&'static str),
     #[error("attribute `{0}` breaks its format")]
     Malformed(&'static str),
+    #[error("it is damaged: {0}")]
+    Damaged(String),
     #[error("the body is not JSON")]
     Body(#[source] serde_json::Error),
 }
@@ -61,9 +66,36 @@ impl Message {
         }
     }
 
+    /// What a broker has stored as an envelope's JSON and cannot read any more. The stream and the version are told where
+    /// they still stand there in the open.
+    pub fn of_damaged(key: String, json: &[u8], why: &str) -> Self {
+        let text = String::from_utf8_lossy(json);
+        let stream = text_behind(&text, "\"stream\":\"").and_then(|rest| rest.split_once('"'));
+        let version =
+            text_behind(&text, "\"version\":").and_then(|rest| rest.split_once(|c: char| !c.is_ascii_digit()));
+        let mut attributes = BTreeMap::from([(DAMAGED.to_owned(), why.to_owned())]);
+        attributes.extend(stream.map(|(stream, _)| ("stream".to_owned(), stream.to_owned())));
+        attributes.extend(version.map(|(version, _)| ("streamversion".to_owned(), version.to_owned())));
+        Self {
+            key,
+            attributes,
+            body: json.to_vec(),
+        }
+    }
+
+    /// Whether it is, or once was, an envelope, and not something that another program sent.
+    pub fn is_meant_as_envelope(&self) -> bool {
+        ["stream", "streamversion", DAMAGED]
+            .iter()
+            .any(|name| self.attributes.contains_key(*name))
+    }
+
     /// # Errors
     /// [`MessageError`] names the first attribute that is missing or malformed.
     pub fn to_envelope(&self) -> Result<Envelope, MessageError> {
+        if let Some(why) = self.attributes.get(DAMAGED) {
+            return Err(MessageError::Damaged(why.clone()));
+        }
         let sealed = Unsealed {
             id: self.parsed("id")?,
             name: EventName::parse(self.required("type")?),
@@ -120,4 +152,8 @@ impl Message {
     fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, MessageError> {
         self.required(name)?.parse().map_err(|_| MessageError::Malformed(name))
     }
+}
+
+fn text_behind<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    Some(text.split_once(key)?.1)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contracts::{Actor, Envelope, IdempotencyDigests, TraceContext};
 use msgqueue::conformance::envelope;
-use msgqueue::{Message, MessageError};
+use msgqueue::{Delivery, DeliveryTag, Message, MessageError};
 
 fn one(key: &str, version: u64) -> Envelope {
     Arc::unwrap_or_clone(envelope(key, version))
@@ -118,4 +118,24 @@ fn a_body_that_is_not_json_is_told() {
     assert!(matches!(message.to_envelope(), Err(MessageError::Body(_))));
     assert_eq!(message.stream().unwrap().as_str(), "event/a");
     assert_eq!(message.version().unwrap(), 3);
+}
+
+#[test]
+fn json_that_is_no_envelope_any_more_tells_whose_it_was() {
+    let json = serde_json::to_string(&full()).unwrap();
+    let damaged = json.replacen("\"commit\":{\"first\"", "\"commit\":{\"fIrst\"", 1);
+    assert_ne!(damaged, json);
+    let delivery = Delivery::of_json(DeliveryTag(1), &damaged).unwrap();
+    let message = delivery.message();
+    assert!(message.is_meant_as_envelope());
+    assert_eq!(
+        (message.stream().unwrap().as_str(), message.version().unwrap()),
+        ("event/a", 3)
+    );
+    for error in [delivery.envelope().unwrap_err(), message.to_envelope().unwrap_err()] {
+        assert!(
+            matches!(&error, MessageError::Damaged(why) if why.contains("first")),
+            "{error}"
+        );
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chassis::audit::{
-    Audit, AuditError, FileReport, JournalReport, Unsettled, ViewReport, ViewsReport, ViewsStep, audit_file,
+    Audit, AuditError, FileReport, Heads, JournalReport, Unsettled, ViewReport, ViewsReport, ViewsStep, audit_file,
     audit_journal, audit_views,
 };
 use chassis::config::{Flags, SettingsError};
@@ -27,8 +27,8 @@ Examples:
 
 Proves of the journal, version by version: no gaps, whole commits, an unbroken hash chain, payloads that can be read, no
 seat sold above the capacity then in force, every booking made once, and only bookings that stand cancelled. Then it
-replays the log, and proves that the journal has all that it published and that every view is what its replay gives. It
-may run beside the service.
+replays the log, and proves that it is whole and unchanged, that journal and log have the same of what was published,
+and that every view is what its replay gives. It may run beside the service.
 With --from it proves the same of an exported log, without any store; views are not in it.
 Exit code 1 means that something differs, and the first difference is named, or that it could not be verified.";
 
@@ -96,9 +96,10 @@ async fn verify_store(profile: &Profile, place: &Workplace, stop: &CancellationT
         () = stop.cancelled() => Err(AuditError::Interrupted),
     };
     counter.finish_and_clear();
-    print_journal(&report?, &*audit, started.elapsed());
+    let report = report?;
+    print_journal(&report, &*audit, started.elapsed());
     let started = Instant::now();
-    let Some(views) = replay(profile, place, stop).await? else {
+    let Some(views) = replay(profile, place, &report.heads, stop).await? else {
         output::print("\nThere are no views yet: the service has not run on this store.\n\nThe journal agrees.");
         return Ok(());
     };
@@ -118,10 +119,11 @@ fn is_settled(report: &ViewsReport) -> bool {
 async fn replay(
     profile: &Profile,
     place: &Workplace,
+    heads: &Heads,
     stop: &CancellationToken,
 ) -> Result<Option<ViewsReport>, AuditError> {
     let (replaying, comparing) = (output::bar(0, "replay"), output::counter("comparing"));
-    let views = audit_views(place, profile, stop, &|step| show(step, &replaying, &comparing)).await;
+    let views = audit_views(place, profile, heads, stop, &|step| show(step, &replaying, &comparing)).await;
     replaying.finish_and_clear();
     comparing.finish_and_clear();
     views
@@ -200,6 +202,22 @@ fn print_views(report: &ViewsReport, took: Duration) {
         let behind = output::plural(report.behind, "message");
         output::print(&format!(
             "\nThe views are {behind} behind the log; a service that runs takes them in."
+        ));
+    }
+    if report.unpublished > 0 {
+        let unpublished = output::plural(report.unpublished, "stream");
+        output::print(&format!("\nThe end of {unpublished} waits to be published."));
+    }
+    if report.foreign > 0 {
+        let foreign = output::plural(report.foreign, "message");
+        output::print(&format!(
+            "\n{foreign} of the log never were envelopes, and are passed over."
+        ));
+    }
+    if report.newer > 0 {
+        let newer = output::plural(report.newer, "message");
+        output::print(&format!(
+            "\n{newer} written by a newer build, or behind one that is: not compared."
         ));
     }
     if report.parked > 0 {

@@ -8,6 +8,8 @@ use futures::{Stream, TryStreamExt, stream};
 use persistence::{Commit, CommitKey, Journal, Walked};
 use tokio::task::spawn_blocking;
 
+use super::chain::Head;
+use super::log::Heads;
 use super::{Audit, AuditError, Difference, Fault};
 use crate::causes;
 use crate::recorded::Recorded;
@@ -26,6 +28,7 @@ pub struct JournalReport {
     pub envelopes: u64,
     /// Envelopes by names that this build does not know.
     pub unknown: u64,
+    pub heads: Heads,
 }
 
 /// Walks through all of `journal`, which may be appended to meanwhile: each stream is proved up to some version.
@@ -55,6 +58,7 @@ pub async fn audit_journal(
         report.commits += checked.commits;
         report.envelopes += checked.envelopes;
         report.unknown += checked.unknown;
+        report.heads.0.extend(checked.heads);
         seen(checked.envelopes);
     }
     Ok(report)
@@ -92,10 +96,19 @@ struct Place {
     hash: Hash,
 }
 
+impl Place {
+    fn into_head(self) -> (StreamId, Head) {
+        let Self { version, hash, .. } = self;
+        (self.stream, Head { version, hash })
+    }
+}
+
 struct Checked {
     /// Everything before the fault, if there is one.
     recorded: Vec<Recorded>,
     fault: Option<Fault>,
+    /// The last that was met of each stream.
+    heads: Vec<(StreamId, Head)>,
     commits: u64,
     envelopes: u64,
     unknown: u64,
@@ -158,6 +171,7 @@ fn check(page: Page) -> Checked {
     let mut checked = Checked {
         recorded: Vec::new(),
         fault: None,
+        heads: Vec::new(),
         commits: 0,
         envelopes: 0,
         unknown: 0,
@@ -169,8 +183,12 @@ fn check(page: Page) -> Checked {
             checked.fault = Some(fault);
             break;
         }
+        if at.as_ref().map(|at| &at.stream) != next.as_ref().map(|next| &next.stream) {
+            checked.heads.extend(at.map(Place::into_head));
+        }
         at = next;
     }
+    checked.heads.extend(at.map(Place::into_head));
     checked
 }
 

@@ -12,9 +12,10 @@ use msgqueue::EventListener;
 use persistence::Document;
 use tokio::time::{Instant, sleep};
 
+use super::replay::Replay;
 use super::{AuditError, Difference};
 use crate::consumer::parking::Parking;
-use crate::views::{Comparison, Judgement, Replay, judge, versions};
+use crate::views::{Comparison, Judgement, judge, versions};
 
 /// How often the documents that have moved are looked at together, before one by one.
 const LOOKS: usize = 4;

@@ -3,10 +3,12 @@
 //! What every journal has to keep is known here: versions without gaps, whole commits, an unbroken hash chain, payloads
 //! that can be read. What one service's journal has to keep is that service's own [`Audit`].
 
+mod chain;
 mod file;
 mod journal;
 mod log;
 mod meeting;
+mod replay;
 mod scratch;
 mod views;
 
@@ -19,11 +21,12 @@ use thiserror::Error;
 
 pub use file::{FileReport, audit_file};
 pub use journal::{JournalReport, audit_journal};
+pub use log::Heads;
 pub use meeting::Unsettled;
 pub use views::{ViewReport, ViewsReport, ViewsStep, audit_views};
 
 use crate::recorded::Recorded;
-use crate::views::ReplayError;
+use replay::ReplayError;
 
 /// How an envelope breaks a service's rules.
 pub type Violation = Box<dyn Error + Send + Sync>;
@@ -49,6 +52,8 @@ pub enum Difference {
     /// In a file of exported envelopes.
     #[error("line {line}: {what}")]
     InLine { line: u64, what: String },
+    #[error("the log: {what}")]
+    InLog { what: String },
     #[error("view `{view}`, document `{id}`: {what}")]
     InView { view: String, id: String, what: String },
     #[error("view `{view}`: {what}")]
@@ -99,6 +104,7 @@ pub enum AuditError {
 impl From<ReplayError> for AuditError {
     fn from(error: ReplayError) -> Self {
         match error {
+            ReplayError::Difference(difference) => difference.into(),
             ReplayError::NoMeasure => Self::NoMeasure,
             error => Self::Replay(error.into()),
         }

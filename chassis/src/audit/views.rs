@@ -4,22 +4,30 @@
 //! one that never stands still is met version by version.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use contracts::StreamId;
 use persistence::Stores;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::log::audit_log;
+use super::log::{Heads, audit_log};
 use super::meeting::{LiveGroup, Meeting, Unsettled, different};
+use super::replay::{Replay, ReplayError};
 use super::scratch::Scratch;
-use super::{AuditError, Difference};
+use super::{AuditError, Difference, Fault};
 use crate::causes;
 use crate::clock::SystemClock;
 use crate::consumer::Progress;
-use crate::consumer::parking::Parking;
+use crate::consumer::parking::{Parking, Reason};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::operator::{Profile, Workplace};
-use crate::views::{Compared, Comparison, Digest, Feeding, Generation, Generations, Replay, Side, Views, collections};
+use crate::views::{Compared, Comparison, Digest, Feeding, Generation, Generations, Side, Views, collections};
+
+/// How long a gap in the log may stay open.
+const GAP: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What is told while it works.
 #[derive(Debug)]
@@ -36,6 +44,12 @@ pub enum ViewsStep {
 pub struct ViewsReport {
     pub replayed: u64,
     pub views: Vec<ViewReport>,
+    /// Streams of the journal that wait to be published.
+    pub unpublished: u64,
+    /// Messages of the log that only a newer build can read, and those behind them.
+    pub newer: u64,
+    /// Messages of the log that never were envelopes.
+    pub foreign: u64,
     /// Messages of the log that the service's views have not taken in.
     pub behind: u64,
     /// Messages that wait because the service's views could not take them in.
@@ -51,13 +65,15 @@ pub struct ViewReport {
 
 type Told<'a> = &'a (dyn Fn(ViewsStep) + Sync);
 
-/// Compares the live views with their replay, and the log with the journal. `None` where there are no views yet.
+/// Compares the live views with their replay, and the log with the journal, the heads of which are told by a walk before
+/// this. `None` where there are no views yet.
 ///
 /// # Errors
 /// The first [`Difference`] in the order of streams, then of views and ids, or why they cannot be compared.
 pub async fn audit_views(
     place: &Workplace,
     profile: &Profile,
+    heads: &Heads,
     stop: &CancellationToken,
     told: Told<'_>,
 ) -> Result<Option<ViewsReport>, AuditError> {
@@ -68,7 +84,7 @@ pub async fn audit_views(
     // One that was killed has left its own behind.
     place.broker.listener.drop_group(&scratch.group).await?;
     let outcome = tokio::select! {
-        outcome = audit(place, profile, live, &scratch, told) => outcome,
+        outcome = audit(place, profile, heads, live, &scratch, told) => outcome,
         () = stop.cancelled() => Err(AuditError::Interrupted),
     };
     let dropped = place.broker.listener.drop_group(&scratch.group).await;
@@ -82,6 +98,7 @@ pub async fn audit_views(
 async fn audit(
     place: &Workplace,
     profile: &Profile,
+    heads: &Heads,
     live: Side,
     scratch: &Scratch,
     told: Told<'_>,
@@ -91,11 +108,9 @@ async fn audit(
     let mut meeting = meet(place, profile, live, scratch, &stores).await?;
     let replayed = meeting.replay.rest().await?;
     told(ViewsStep::Begins(replayed));
-    meeting
-        .replay
-        .catch_up(&|taken| told(ViewsStep::Replayed(taken)))
-        .await?;
-    audit_log(&*place.stores.journal, &meeting.comparison.after, profile.streams).await?;
+    replay_all(&mut meeting, told).await?;
+    let unpublished = audit_log(&*place.stores.journal, heads, &mut meeting.replay, profile.streams).await?;
+    let newer = not_taken_in(&meeting).await?;
     let mut reports = Vec::new();
     for view in collections(&views) {
         told(ViewsStep::Compares(view.clone()));
@@ -104,6 +119,9 @@ async fn audit(
     Ok(ViewsReport {
         replayed,
         views: reports,
+        unpublished,
+        newer,
+        foreign: meeting.replay.chains.foreign,
         behind: meeting.live.lag().await?,
         parked: meeting.live.parking.list(Some(&meeting.live.name)).await?.len(),
     })
@@ -164,6 +182,41 @@ async fn live(place: &Workplace) -> Result<Option<Side>, AuditError> {
         documents,
         generation,
     }))
+}
+
+/// A gap in the log may be filled in a moment, but not one that stays.
+async fn replay_all(meeting: &mut Meeting, told: Told<'_>) -> Result<(), AuditError> {
+    let replay = &mut meeting.replay;
+    let outcome = replay.catch_up(&|taken| told(ViewsStep::Replayed(taken))).await;
+    if matches!(outcome, Err(ReplayError::Silent(_))) {
+        replay.chains.is_whole()?;
+    }
+    outcome?;
+    let deadline = Instant::now() + GAP;
+    while let Err(gap) = replay.chains.is_whole() {
+        if Instant::now() >= deadline {
+            return Err(gap.into());
+        }
+        sleep(LOOK).await;
+        replay.catch_up(&|_| {}).await?;
+    }
+    Ok(())
+}
+
+/// How many messages the replay could not take in because a newer build wrote them.
+async fn not_taken_in(meeting: &Meeting) -> Result<u64, AuditError> {
+    let mut newer = 0;
+    for parked in meeting.parking.list(Some(&meeting.group)).await? {
+        match (parked.reason, StreamId::parse(&parked.stream)) {
+            (Reason::Undecodable, Ok(stream)) => {
+                let rule = format!("the log's copy cannot be taken in: {}", parked.detail);
+                return Err(Difference::InStream(Fault::new(&stream, parked.version, rule)).into());
+            }
+            (Reason::Undecodable, Err(_)) => {}
+            _ => newer += 1,
+        }
+    }
+    Ok(newer)
 }
 
 /// Compares one view, as many documents at a time as can be noted.

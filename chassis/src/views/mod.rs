@@ -11,7 +11,6 @@ mod follow;
 mod generation;
 mod live;
 pub mod rebuild;
-mod replay;
 mod takeover;
 mod unit;
 
@@ -26,7 +25,6 @@ pub(crate) use compare::{Compared, Comparison, Judgement, Side, judge, versions}
 pub(crate) use follow::{Feeding, Follower};
 pub use generation::{Generation, Generations};
 pub use live::{Found, LiveProgress, LiveViews};
-pub(crate) use replay::{Replay, ReplayError};
 pub use unit::{Key, UnitOfWork};
 
 use crate::consumer::{Handler, HandlerError, Progress};

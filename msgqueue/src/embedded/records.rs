@@ -100,34 +100,42 @@ pub(super) fn read(connection: &Connection, group: i64, after: i64, max: usize) 
 /// The delivery that a row holds, and its size in bytes. An envelope that cannot be read is delivered as a message
 /// that is none, so that it spoils nothing else.
 fn delivery(tag: DeliveryTag, row: &Row<'_>) -> rusqlite::Result<(Delivery, usize)> {
-    let ValueRef::Text(json) = row.get_ref(4)? else {
+    let stored = row.get_ref(4)?;
+    if stored == ValueRef::Null {
         let message = message(row)?;
         let size = message.body.len();
         return Ok((Delivery::of_message(tag, message), size));
-    };
-    // Checked as text once and not string by string.
-    let read = std::str::from_utf8(json).ok();
-    let delivery = match read.and_then(|json| Delivery::of_json(tag, json)) {
-        Some(delivery) => delivery,
-        None => Delivery::of_message(
-            tag,
-            Message {
-                body: json.to_vec(),
-                ..message(row)?
-            },
-        ),
+    }
+    let json = stored.as_bytes().unwrap_or_default();
+    let delivery = match read_envelope(tag, json) {
+        Ok(delivery) => delivery,
+        Err(why) => Delivery::of_message(tag, Message::of_damaged(text(row, 1)?, json, &why)),
     };
     Ok((delivery, json.len()))
 }
 
-/// Attributes that are not JSON become none at all: the delivery then fails to decode, not the batch.
+/// Checked as text once and not string by string.
+fn read_envelope(tag: DeliveryTag, json: &[u8]) -> Result<Delivery, String> {
+    let text = std::str::from_utf8(json).map_err(|error| error.to_string())?;
+    Delivery::of_json(tag, text).map_err(|error| error.to_string())
+}
+
+/// Attributes that are not JSON fail to decode by themselves, and not the batch.
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let text = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or_default());
-    Ok(Message {
-        key: String::from_utf8_lossy(text(1)?).into_owned(),
-        attributes: serde_json::from_slice(text(2)?).unwrap_or_default(),
-        body: text(3)?.to_vec(),
-    })
+    let (key, attributes) = (text(row, 1)?, text(row, 2)?);
+    match serde_json::from_str(&attributes) {
+        Ok(attributes) => Ok(Message {
+            key,
+            attributes,
+            body: row.get_ref(3)?.as_bytes().unwrap_or_default().to_vec(),
+        }),
+        Err(error) => Ok(Message::of_damaged(key, attributes.as_bytes(), &error.to_string())),
+    }
+}
+
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    let bytes = row.get_ref(column)?.as_bytes().unwrap_or_default();
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// 0 where the log is empty. Offsets have no holes, so that it is also the number of messages.
@@ -151,8 +159,9 @@ mod tests {
             connection.execute(insert, row).unwrap();
         }
         let page = read(&connection, 1, 0, 10).unwrap();
-        let sizes: Vec<_> = page.deliveries.iter().map(|d| d.message().attributes.len()).collect();
-        assert_eq!(sizes, [1, 0, 0, 0]);
+        let damaged = |d: &Delivery| matches!(d.message().to_envelope(), Err(crate::MessageError::Damaged(_)));
+        let damaged: Vec<_> = page.deliveries.iter().map(damaged).collect();
+        assert_eq!(damaged, [false, true, true, true]);
         assert!(page.deliveries.iter().all(|delivery| delivery.envelope().is_err()));
     }
 }

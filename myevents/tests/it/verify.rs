@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use contracts::{DomainEvent, Envelope};
+use contracts::{DomainEvent, Envelope, StreamId, StreamKind};
 use futures::future::join_all;
-use persistence::{Document, Expect, Write};
-use rusqlite::Connection;
+use persistence::{Commit, Document, Expect, Write};
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
@@ -343,21 +343,150 @@ async fn views_that_are_behind_are_not_taken_for_wrong() {
     platform.stop().await;
 }
 
+/// Changes an envelope of the log, as it lies in the file.
+fn change_in_log(folder: &Path, offset: u32, from: &str, to: &str) {
+    let update = "UPDATE log SET envelope = replace(envelope, ?2, ?3) WHERE offset = ?1 AND instr(envelope, ?2)";
+    let changed = log_file(folder).execute(update, params![offset, from, to]).unwrap();
+    assert_eq!(changed, 1, "there is no {from}");
+}
+
+fn delete_from_log(folder: &Path, rows: &str) {
+    let deleted = log_file(folder).execute(&format!("DELETE FROM log WHERE offset {rows}"), []);
+    assert!(deleted.unwrap() > 0);
+}
+
+fn keep_log(folder: &Path) {
+    log_file(folder)
+        .execute_batch("CREATE TABLE kept AS SELECT * FROM log")
+        .unwrap();
+}
+
+fn put_log_back(folder: &Path) {
+    let put_back = "DELETE FROM log; INSERT INTO log SELECT * FROM kept;";
+    log_file(folder).execute_batch(put_back).unwrap();
+}
+
+/// As it stands in the log: the event and its location, and then the inventory from version 1.
+const OPENED: u32 = 3;
+
+#[tokio::test]
+async fn a_flipped_byte_in_the_log_names_stream_and_version() {
+    let (folder, event_id) = with_bookings(4).await;
+    keep_log(folder.path());
+    for (from, to, rule) in [
+        ("\"seats\":2", "\"seats\":3", "the log's copy: the hash does not match"),
+        (
+            "\"seats\":2",
+            "\"seats\"?2",
+            "the log's copy cannot be read: it is damaged",
+        ),
+        (
+            "\"version\":3",
+            "\"version\":2",
+            "the log has another envelope of this version as well",
+        ),
+        ("inventory/", "inventary/", ""),
+    ] {
+        change_in_log(folder.path(), OPENED + 2, from, to);
+        for service in ["booking", "event"] {
+            let error = operate("verify", service, folder.path(), &[]).await.failed();
+            let named = format!("the first difference: stream inventory/{event_id}, version ");
+            let named = if rule.is_empty() {
+                "the first difference: stream invent"
+            } else {
+                named.as_str()
+            };
+            assert!(
+                error.contains(named) && error.contains(rule),
+                "{service}, {from} to {to}: {error}"
+            );
+        }
+        put_log_back(folder.path());
+    }
+    verify(folder.path()).await;
+}
+
+#[tokio::test]
+async fn what_is_damaged_in_the_log_is_mended_by_another_copy() {
+    let (folder, event_id) = with_bookings(2).await;
+    change_in_log(folder.path(), OPENED + 2, "\"payload\"", "\"payload\\");
+    let error = difference(folder.path()).await;
+    let named = format!("stream inventory/{event_id}, version 3: the log's copy cannot be read");
+    assert!(error.contains(&named), "{error}");
+    let stream = StreamId::new(StreamKind::Inventory, &event_id).unwrap();
+    let commits = stores(folder.path(), "booking")
+        .await
+        .journal
+        .read(&stream, 2, 1)
+        .await
+        .unwrap();
+    log(folder.path())
+        .await
+        .broker()
+        .emitter
+        .emit(&commits[0].envelopes)
+        .await
+        .unwrap();
+    let output = verify(folder.path()).await;
+    assert!(output.ends_with("Everything agrees.\n"), "{output}");
+}
+
+#[tokio::test]
+async fn what_was_published_and_is_not_in_the_log_is_named() {
+    let (folder, event_id) = with_bookings(3).await;
+    keep_log(folder.path());
+    for (rows, named) in [
+        (
+            "= (SELECT max(offset) FROM log)",
+            "4: it is marked as published, and not in the log",
+        ),
+        (">= 0", "4: it is marked as published, and not in the log"),
+        ("= 5", "3: it is missing from the log, which goes on with version 4"),
+    ] {
+        delete_from_log(folder.path(), rows);
+        let error = difference(folder.path()).await;
+        let named = format!("the first difference: stream inventory/{event_id}, version {named}");
+        assert!(error.contains(&named), "{rows}: {error}");
+        put_log_back(folder.path());
+    }
+    verify(folder.path()).await;
+}
+
+#[tokio::test]
+async fn what_waits_to_be_published_is_counted() {
+    let (folder, _) = with_bookings(1).await;
+    let journal = stores(folder.path(), "booking").await.journal;
+    let mut history = History::inventory("unpublished");
+    history.append(&*journal, vec![history.opened(10)]).await;
+    let output = verify(folder.path()).await;
+    assert!(
+        output.contains("The end of 1 stream waits to be published."),
+        "{output}"
+    );
+    let keys = journal
+        .unpublished(9)
+        .await
+        .unwrap()
+        .iter()
+        .filter_map(Commit::key)
+        .collect::<Vec<_>>();
+    journal.mark_published(&keys).await.unwrap();
+    let error = difference(folder.path()).await;
+    let named = "stream inventory/unpublished, version 1: it is marked as published, and not in the log";
+    assert!(error.contains(named), "{error}");
+}
+
+/// A stream of another service: only the views can tell.
 #[tokio::test]
 async fn what_the_views_show_and_the_log_has_lost_is_named() {
     let (folder, event_id) = with_bookings(3).await;
-    let all = log_file(folder.path());
-    all.execute("DELETE FROM log WHERE offset = (SELECT max(offset) FROM log)", [])
-        .unwrap();
-    let lost = format!("shows stream inventory/{event_id}, version 4, which the log does not have");
-    let error = difference(folder.path()).await;
+    delete_from_log(folder.path(), "= (SELECT max(offset) FROM log)");
+    let error = operate("verify", "event", folder.path(), &[]).await.failed();
+    let named = format!("shows stream inventory/{event_id}, version 4, which the log does not have");
     assert!(
-        error.contains("the first difference: view `bookings`, ") && error.contains(&lost),
+        error.contains("the first difference: view `") && error.contains(&named),
         "{error}"
     );
-    all.execute("DELETE FROM log", []).unwrap();
-    let error = difference(folder.path()).await;
-    assert!(error.contains("which the log does not have"), "{error}");
 }
 
 #[tokio::test]

@@ -4,10 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use contracts::StreamId;
-use msgqueue::{BrokerError, Subscription};
+use msgqueue::{BrokerError, Delivery, Subscription};
 use thiserror::Error;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
+use super::Difference;
+use super::chain::LogChains;
 use crate::consumer::{Consumer, StepError};
 
 /// Messages taken at a time.
@@ -15,7 +18,9 @@ const BATCH: usize = 512;
 /// How long a message that is in the log may take to come.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) struct Replay {
+pub(super) struct Replay {
+    /// What the envelopes that it took in are like among themselves.
+    pub(super) chains: LogChains,
     consumer: Consumer,
     subscription: Box<dyn Subscription>,
     parked: HashSet<StreamId>,
@@ -23,6 +28,10 @@ pub(crate) struct Replay {
 
 #[derive(Debug, Error)]
 pub(crate) enum ReplayError {
+    #[error(transparent)]
+    Difference(#[from] Difference),
+    #[error(transparent)]
+    Died(#[from] JoinError),
     #[error(transparent)]
     Step(#[from] StepError),
     #[error(transparent)]
@@ -35,22 +44,23 @@ pub(crate) enum ReplayError {
 
 impl Replay {
     /// From the beginning of the log: `consumer` has to be of a new group.
-    pub(crate) async fn open(consumer: Consumer) -> Result<Self, ReplayError> {
+    pub(super) async fn open(consumer: Consumer) -> Result<Self, ReplayError> {
         Ok(Self {
             subscription: consumer.listener.subscribe(&consumer.group).await?,
             consumer,
             parked: HashSet::new(),
+            chains: LogChains::default(),
         })
     }
 
     /// How many messages of the log are still to come.
-    pub(crate) async fn rest(&self) -> Result<u64, ReplayError> {
+    pub(super) async fn rest(&self) -> Result<u64, ReplayError> {
         let lag = self.consumer.listener.lag(&self.consumer.group).await?;
         lag.ok_or(ReplayError::NoMeasure)
     }
 
     /// Takes in what the log holds now.
-    pub(crate) async fn catch_up(&mut self, taken: &(dyn Fn(u64) + Sync)) -> Result<(), ReplayError> {
+    pub(super) async fn catch_up(&mut self, taken: &(dyn Fn(u64) + Sync)) -> Result<(), ReplayError> {
         let mut rest = self.rest().await?;
         while rest > 0 {
             let batch = self.take(BATCH).await?;
@@ -61,14 +71,27 @@ impl Replay {
     }
 
     /// Takes in up to `max` messages, at least one, of a log that has more.
-    pub(crate) async fn take(&mut self, max: usize) -> Result<u64, ReplayError> {
+    pub(super) async fn take(&mut self, max: usize) -> Result<u64, ReplayError> {
         let Ok(batch) = timeout(PATIENCE, self.subscription.next_batch(max)).await else {
             return Err(ReplayError::Silent(self.rest().await?));
         };
         let batch = batch?;
+        let checking = self.check(&batch);
         self.consumer.step(&batch, &mut self.parked).await?;
+        let (chains, checked) = checking.await?;
+        self.chains = chains;
+        checked?;
         let tags: Vec<_> = batch.iter().map(|delivery| delivery.tag).collect();
         self.subscription.ack(&tags).await?;
         Ok(batch.len() as u64)
+    }
+
+    /// Beside the replay, because hashing takes its time.
+    fn check(&mut self, batch: &[Delivery]) -> JoinHandle<(LogChains, Result<(), Difference>)> {
+        let (mut chains, batch) = (std::mem::take(&mut self.chains), batch.to_vec());
+        spawn_blocking(move || {
+            let checked = chains.take_all(&batch);
+            (chains, checked)
+        })
     }
 }
