@@ -93,7 +93,11 @@ impl Bars {
                 self.reading.set_message("");
             }
             Step::Waits(why) => self.reading.set_message(format!("waits: {why}")),
-            Step::TakesOver => self.reading.finish_and_clear(),
+            Step::TakesOver => {
+                self.reading.finish_and_clear();
+                // Said now, because whatever fails from here on does not undo it.
+                output::print("The new views are live.");
+            }
             Step::Compares => self.comparing.inc(1),
             Step::Drops(number) => self
                 .comparing
@@ -111,7 +115,7 @@ fn report(service: &str, rebuilt: &Rebuilt) {
     let seconds = rebuilt.took.as_secs_f64();
     let rate = output::rate(rebuilt.read, rebuilt.took);
     output::print(&format!(
-        "Read {} in {seconds:.1} s: {rate} a second. The new views are live.\n",
+        "Read {} in {seconds:.1} s: {rate} a second.\n",
         output::plural(rebuilt.read, "envelope")
     ));
     let mut rows = vec![["VIEW", "DOCUMENTS", "BEFORE", "AFTER", ""].map(str::to_owned)];

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use contracts::{DecodeError, Hash, StreamId, verify_chain};
-use futures::{Stream, TryStreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use persistence::{Commit, CommitKey, Journal, Walked};
 use tokio::task::spawn_blocking;
 
@@ -40,11 +40,13 @@ pub async fn audit_journal(
     audit: &mut dyn Audit,
     seen: &(dyn Fn(u64) + Sync),
 ) -> Result<JournalReport, AuditError> {
-    let checks = pages(Arc::clone(journal)).map_ok(|page| async {
+    // A page that cannot be read waits its turn: what is found in those before it comes first.
+    let checks = pages(Arc::clone(journal)).map(|page| async {
+        let page = page?;
         let checked = spawn_blocking(move || check(page)).await;
         checked.map_err(|died| AuditError::Replay(died.into()))
     });
-    let mut checks = std::pin::pin!(checks.try_buffered(PAGES));
+    let mut checks = std::pin::pin!(checks.buffered(PAGES));
     let mut report = JournalReport::default();
     let mut last: Option<StreamId> = None;
     while let Some(checked) = checks.try_next().await? {
@@ -245,6 +247,7 @@ impl Checked {
 #[cfg(test)]
 mod tests {
     use contracts::{Actor, CommitBounds, Envelope, EventName, Unsealed};
+    use persistence::{AppendError, StoreError};
     use serde_json::{Value, json};
     use uuid::Uuid;
 
@@ -372,6 +375,64 @@ mod tests {
         assert_named(fault_in(None, all), "event/a", 2, "torn");
         let strange = stream("event/a", &[2], &json!({"seats": "many"}));
         assert_named(fault_in(None, strange), "event/a", 1, "breaks its format");
+    }
+
+    /// Walks through one page, and then fails.
+    struct Torn(Vec<Walked>);
+
+    #[async_trait::async_trait]
+    impl Journal for Torn {
+        async fn walk(&self, after: Option<&CommitKey>, _limit: usize) -> Result<Vec<Walked>, StoreError> {
+            match after {
+                None => Ok(self.0.clone()),
+                Some(_) => Err(StoreError::Broken("torn".to_owned())),
+            }
+        }
+
+        async fn append(&self, _previous: Hash, _commit: &Commit) -> Result<(), AppendError> {
+            Err(StoreError::Closed.into())
+        }
+
+        async fn read(&self, _stream: &StreamId, _after: u64, _limit: usize) -> Result<Vec<Commit>, StoreError> {
+            Err(StoreError::Closed)
+        }
+
+        async fn unpublished(&self, _limit: usize) -> Result<Vec<Commit>, StoreError> {
+            Err(StoreError::Closed)
+        }
+
+        async fn mark_published(&self, _commits: &[CommitKey]) -> Result<(), StoreError> {
+            Err(StoreError::Closed)
+        }
+
+        async fn unpublished_count(&self) -> Result<u64, StoreError> {
+            Err(StoreError::Closed)
+        }
+    }
+
+    struct NoRules;
+
+    impl Audit for NoRules {
+        fn take_in(&mut self, _recorded: &Recorded) -> Result<(), super::super::Violation> {
+            Ok(())
+        }
+
+        fn leave(&mut self, _stream: &StreamId) {}
+
+        fn counts(&self) -> Vec<(&'static str, u64)> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_goes_before_a_page_behind_it_that_cannot_be_read() {
+        let gap = stream("event/a", &[1, 1, 1], &booked());
+        let journal: Arc<dyn Journal> = Arc::new(Torn(vec![gap[0].clone(), gap[2].clone()]));
+        let outcome = audit_journal(&journal, &mut NoRules, &|_| {}).await;
+        let Err(AuditError::Difference(Difference::InStream(fault))) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(fault.version, 3);
     }
 
     #[test]

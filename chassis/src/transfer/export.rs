@@ -56,8 +56,10 @@ pub async fn export(
         outcome = write_all(broker, &group, to, told) => outcome,
         () = stop.cancelled() => Err(ExportError::Interrupted),
     };
-    broker.listener.drop_group(&group).await?;
-    outcome
+    let dropped = broker.listener.drop_group(&group).await;
+    let exported = outcome?;
+    dropped?;
+    Ok(exported)
 }
 
 async fn write_all(
