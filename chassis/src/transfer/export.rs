@@ -1,14 +1,27 @@
 //! Writes the log as it stands, by a group of its own that is gone afterwards.
+//!
+//! What is damaged is told, and keeps nothing else from being written.
 
-use std::io::{self, Write};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::time::Duration;
 
-use msgqueue::{Broker, BrokerError, Delivery, Subscription};
+use contracts::{Envelope, StreamId};
+use msgqueue::{Broker, BrokerError, Delivery, Message, Subscription};
 use thiserror::Error;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::Outlet;
+use crate::causes;
+
 /// Messages taken at a time.
 const BATCH: usize = 512;
+/// How long a message that is in the log may take to come.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Damaged envelopes of which it is noted whether another copy comes.
+const MOST_NOTED: usize = 10_000;
 
 /// What is told while it works.
 #[derive(Debug)]
@@ -16,7 +29,7 @@ pub enum Export {
     /// So many messages are in the log.
     Begins(u64),
     Wrote(u64),
-    /// The message of this number in the log, from 1, is no envelope. So many there were by then.
+    /// The message of this number in the log, from 1, cannot be exported. So many there were by then.
     Skipped {
         number: u64,
         count: u64,
@@ -25,11 +38,24 @@ pub enum Export {
 }
 
 /// What was written.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Exported {
     pub envelopes: u64,
-    /// Messages that are no envelopes.
-    pub skipped: u64,
+    /// Messages that never were envelopes.
+    pub foreign: u64,
+    damaged: u64,
+    /// Messages that the log has and does not give.
+    pub withheld: u64,
+    copies: Copies,
+}
+
+/// Of which damaged envelopes no other copy was written.
+#[derive(Debug, Default)]
+struct Copies {
+    heads: HashMap<StreamId, u64>,
+    missing: BTreeSet<(StreamId, u64)>,
+    /// Those of which it cannot be told.
+    unknown: u64,
 }
 
 #[derive(Debug, Error)]
@@ -44,12 +70,14 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
+type Told<'a> = &'a (dyn Fn(Export) + Sync);
+
 /// Writes each envelope that the log holds when this begins as a line of JSON.
 pub async fn export(
     broker: &Broker,
-    to: &mut (dyn Write + Send),
+    to: Outlet,
     stop: &CancellationToken,
-    told: &(dyn Fn(Export) + Sync),
+    told: Told<'_>,
 ) -> Result<Exported, ExportError> {
     let group = format!("export.{}", Uuid::now_v7());
     let outcome = tokio::select! {
@@ -62,26 +90,23 @@ pub async fn export(
     Ok(exported)
 }
 
-async fn write_all(
-    broker: &Broker,
-    group: &str,
-    to: &mut (dyn Write + Send),
-    told: &(dyn Fn(Export) + Sync),
-) -> Result<Exported, ExportError> {
+async fn write_all(broker: &Broker, group: &str, mut to: Outlet, told: Told<'_>) -> Result<Exported, ExportError> {
     let mut subscription = broker.listener.subscribe(group).await?;
     let length = broker.listener.lag(group).await?.ok_or(ExportError::NoMeasure)?;
     told(Export::Begins(length));
     let mut exported = Exported::default();
     while exported.read() < length {
         let room = usize::try_from(length - exported.read()).unwrap_or(BATCH);
-        let batch = subscription.next_batch(BATCH.min(room)).await?;
-        for delivery in &batch {
-            exported.write(delivery, to, told)?;
-        }
+        let Ok(batch) = timeout(PATIENCE, subscription.next_batch(BATCH.min(room))).await else {
+            exported.withheld = length - exported.read();
+            break;
+        };
+        let batch = batch?;
+        to.write(exported.lines(&batch, told)?).await?;
         acknowledge(&mut *subscription, &batch).await?;
         told(Export::Wrote(batch.len() as u64));
     }
-    to.flush()?;
+    to.finish().await?;
     Ok(exported)
 }
 
@@ -92,32 +117,81 @@ async fn acknowledge(subscription: &mut dyn Subscription, batch: &[Delivery]) ->
 }
 
 impl Exported {
-    fn read(&self) -> u64 {
-        self.envelopes + self.skipped
+    /// How many envelopes of the log are not in the export.
+    pub fn lost(&self) -> u64 {
+        self.copies.missing.len() as u64 + self.copies.unknown + self.withheld
     }
 
-    fn write(
-        &mut self,
-        delivery: &Delivery,
-        to: &mut (dyn Write + Send),
-        told: &(dyn Fn(Export) + Sync),
-    ) -> Result<(), ExportError> {
-        match delivery.envelope() {
-            Ok(envelope) => {
-                let mut line = serde_json::to_vec(&envelope).map_err(io::Error::from)?;
-                line.push(b'\n');
-                to.write_all(&line)?;
-                self.envelopes += 1;
-            }
-            Err(error) => {
-                self.skipped += 1;
-                told(Export::Skipped {
-                    number: self.read(),
-                    count: self.skipped,
-                    why: error.to_string(),
-                });
+    fn read(&self) -> u64 {
+        self.envelopes + self.foreign + self.damaged
+    }
+
+    fn lines(&mut self, batch: &[Delivery], told: Told<'_>) -> io::Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        for delivery in batch {
+            match delivery.envelope() {
+                Ok(envelope) => {
+                    serde_json::to_writer(&mut lines, &*envelope)?;
+                    lines.push(b'\n');
+                    self.envelopes += 1;
+                    self.copies.wrote(&envelope);
+                }
+                Err(error) => self.skip(&delivery.message(), &causes(&error), told),
             }
         }
-        Ok(())
+        Ok(lines)
+    }
+
+    fn skip(&mut self, message: &Message, why: &str, told: Told<'_>) {
+        let why = if message.is_meant_as_envelope() {
+            self.damaged += 1;
+            self.copies.lost(message);
+            format!("cannot be exported: {}{why}", place_of(message))
+        } else {
+            self.foreign += 1;
+            format!("is no envelope: {why}")
+        };
+        told(Export::Skipped {
+            number: self.read(),
+            count: self.foreign + self.damaged,
+            why,
+        });
+    }
+}
+
+impl Copies {
+    fn wrote(&mut self, envelope: &Envelope) {
+        match self.heads.get_mut(&envelope.stream) {
+            Some(head) => *head = envelope.version.max(*head),
+            None => _ = self.heads.insert(envelope.stream.clone(), envelope.version),
+        }
+        if !self.missing.is_empty() {
+            self.missing.remove(&(envelope.stream.clone(), envelope.version));
+        }
+    }
+
+    /// Streams come in order, so that what is not behind a stream's head was written before, or noted.
+    fn lost(&mut self, message: &Message) {
+        let (Ok(stream), Ok(version)) = (message.stream(), message.version()) else {
+            self.unknown += 1;
+            return;
+        };
+        if self.heads.get(&stream).is_some_and(|head| version <= *head) {
+            return;
+        }
+        if self.missing.len() < MOST_NOTED {
+            self.missing.insert((stream, version));
+        } else {
+            self.unknown += 1;
+        }
+    }
+}
+
+/// As far as it still tells.
+fn place_of(message: &Message) -> String {
+    match (message.stream(), message.version()) {
+        (Ok(stream), Ok(version)) => format!("stream {stream}, version {version}: "),
+        (Ok(stream), Err(_)) => format!("stream {stream}: "),
+        _ => String::new(),
     }
 }

@@ -3,10 +3,12 @@
 mod assembly;
 mod export;
 mod lines;
+mod outlet;
 mod restore;
 
 pub use assembly::Incomplete;
 pub(crate) use assembly::{Assembly, Taken};
 pub use export::{Export, ExportError, Exported, export};
 pub(crate) use lines::Lines;
+pub use outlet::Outlet;
 pub use restore::{RestoreError, Restored, restore};

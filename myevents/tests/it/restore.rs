@@ -1,17 +1,25 @@
 //! `myevents export` and `restore`: everything is as it was, or what is missing is said.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use contracts::Envelope;
 use msgqueue::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Client, eventually};
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 
 use crate::crafted::{History, long_history, shared};
 use crate::support::{Outcome, event_with_seats, log, myevents, operate, platform_in, stores};
+
+/// How long a command may take to end that was told to.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn export(folder: &Path, file: &Path) -> Outcome {
     let (folder, file) = (folder.to_str().unwrap(), file.to_str().unwrap());
@@ -313,4 +321,156 @@ async fn what_is_no_envelope_is_passed_over_and_named() {
         .lines()
         .map(|line| serde_json::from_str::<Envelope>(line).unwrap());
     assert_eq!(read.collect::<Vec<_>>(), envelopes);
+}
+
+fn nothing_is_left_of_parts(folder: &Path) {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let parts: Vec<_> = names.filter(|name| name.to_str().unwrap().ends_with(".part")).collect();
+    assert!(parts.is_empty(), "{parts:?}");
+}
+
+/// A folder whose log is longer than any pipe.
+async fn with_a_log(envelopes: &[Envelope]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = log(folder.path()).await;
+    broker.broker().emitter.emit(&shared(envelopes)).await.unwrap();
+    folder
+}
+
+fn lines_of(file: &Path) -> Vec<Envelope> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_is_damaged_in_the_log_is_named_and_the_rest_is_exported() {
+    let envelopes = long_history(1, 20);
+    let folder = with_a_log(&envelopes).await;
+    let rows = rusqlite::Connection::open(folder.path().join("broker/log.sqlite")).unwrap();
+    let damage = "UPDATE log SET envelope = replace(envelope, '\"payload\"', '\"payload\\') WHERE offset = 5";
+    rows.execute(damage, []).unwrap();
+    rows.execute("DELETE FROM log WHERE offset = 9", []).unwrap();
+    let file = folder.path().join("log.jsonl");
+    let outcome = export(folder.path(), &file).await;
+    assert_eq!(outcome.status.code(), Some(1), "{}", outcome.error);
+    let named = "message 5 of the log cannot be exported: stream inventory/crafted-0, version 5: it is damaged";
+    assert!(outcome.error.contains(named), "{}", outcome.error);
+    let error = "error: 2 messages of the log could not be exported; everything else is written\n";
+    assert!(outcome.error.ends_with(error), "{}", outcome.error);
+    let rest = [&envelopes[..4], &envelopes[5..8], &envelopes[9..]].concat();
+    assert_eq!(lines_of(&file), rest);
+
+    // Another copy of it makes it good.
+    rows.execute("INSERT INTO log (offset, key, attributes, body, envelope) SELECT 9, key, attributes, body, ?1 FROM log WHERE offset = 1",
+        [serde_json::to_string(&envelopes[8]).unwrap()]).unwrap();
+    let broker = log(folder.path()).await;
+    broker.broker().emitter.emit(&shared(&envelopes[4..5])).await.unwrap();
+    export(folder.path(), &file).await.succeeded();
+    assert_eq!(lines_of(&file).len(), envelopes.len());
+}
+
+#[tokio::test]
+async fn an_export_ends_when_it_is_told_though_nobody_reads_it() {
+    let folder = with_a_log(&long_history(1, 6_000)).await;
+    let fifo = folder.path().join("pipe");
+    make_fifo(&fifo);
+    for (signal, to) in [("INT", None), ("TERM", Some(&fifo))] {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_myevents"));
+        command.args(["export", "--data-dir"]).arg(folder.path());
+        command.args(to.iter().flat_map(|to| ["--to".as_ref(), to.as_os_str()]));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        match to {
+            // Its first batch does not fit into the pipe.
+            None => _ = child.stdout.as_mut().unwrap().read_u8().await.unwrap(),
+            Some(_) => has_begun(folder.path()).await,
+        }
+        send(signal, child.id().unwrap());
+        let status = timeout(PATIENCE, child.wait()).await.expect("it does not end").unwrap();
+        let mut error = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut error).await.unwrap();
+        assert_eq!(
+            (status.code(), error.as_str()),
+            (Some(1), "error: it was interrupted\n")
+        );
+    }
+    nothing_is_left_of_parts(folder.path());
+}
+
+fn make_fifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+fn send(signal: &str, pid: u32) {
+    let status = Command::new("kill")
+        .args([&format!("-{signal}"), &pid.to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+/// Waits until an export is a group of the broker's.
+async fn has_begun(folder: &Path) {
+    let rows = rusqlite::Connection::open(folder.join("broker/log.sqlite")).unwrap();
+    let count = || {
+        rows.query_row("SELECT count(*) FROM groups WHERE name LIKE 'export.%'", [], |row| {
+            row.get(0)
+        })
+    };
+    eventually("the export has begun", || {
+        let groups: u32 = count().unwrap();
+        async move { (groups > 0).then_some(()) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_interrupted_export_leaves_no_part_of_a_file() {
+    let folder = with_a_log(&long_history(20, 2_000)).await;
+    let file = folder.path().join("log.jsonl");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
+    command
+        .args(["export", "--data-dir"])
+        .arg(folder.path())
+        .arg("--to")
+        .arg(&file);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let part = folder.path().join("log.jsonl.part");
+    eventually("some of it is written", || {
+        let written = fs::metadata(&part).is_ok_and(|part| part.len() > 0);
+        assert!(!file.exists(), "it is through already");
+        async move { written.then_some(()) }
+    })
+    .await;
+    send("INT", child.id());
+    let ended = tokio::task::spawn_blocking(|| child.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(!file.exists());
+    nothing_is_left_of_parts(folder.path());
+}
+
+#[tokio::test]
+async fn a_pipe_and_a_device_are_written_to_and_stay_what_they_are() {
+    let envelopes = long_history(1, 50);
+    let folder = with_a_log(&envelopes).await;
+    let fifo = folder.path().join("pipe");
+    make_fifo(&fifo);
+    let reader = Command::new("cat").arg(&fifo).stdout(Stdio::piped()).spawn().unwrap();
+    export(folder.path(), &fifo).await.succeeded();
+    let read = reader.wait_with_output().unwrap();
+    assert_eq!(read.stdout.split(|byte| *byte == b'\n').count(), envelopes.len() + 1);
+    assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo());
+
+    let output = export(folder.path(), Path::new("/dev/stdout")).await.succeeded();
+    assert_eq!(output.lines().count(), envelopes.len());
+    let error = export(folder.path(), Path::new("/dev/full")).await.failed();
+    assert!(
+        error.contains("`/dev/full` cannot be written: No space left"),
+        "{error}"
+    );
+    let error = export(folder.path(), folder.path()).await.failed();
+    assert!(error.contains("Is a directory"), "{error}");
+    nothing_is_left_of_parts(folder.path());
 }
