@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chassis::config::{Flags, Settings, SettingsError};
 use chassis::consumer::parking::{Parked, Parking};
+use chassis::views::Generations;
 use clap::Subcommand;
 use contracts::{Envelope, StreamId};
 use indicatif::ProgressBar;
@@ -79,6 +80,7 @@ struct Stored {
     broker: String,
     journal: Arc<dyn Journal>,
     parking: Parking,
+    generations: Generations,
 }
 
 /// A parked message, and whose.
@@ -156,7 +158,8 @@ async fn open(flags: &Flags) -> Result<Vec<Stored>, ParkedError> {
             service: settings.service,
             broker: settings.broker,
             journal: stores.journal,
-            parking: Parking::open(stores.documents).await?,
+            parking: Parking::open(Arc::clone(&stores.documents)).await?,
+            generations: Generations::open(stores.documents).await?,
         });
     }
     if services.is_empty() {
@@ -168,14 +171,24 @@ async fn open(flags: &Flags) -> Result<Vec<Stored>, ParkedError> {
 async fn all_parked(services: &[Stored]) -> Result<Vec<Entry>, StoreError> {
     let mut entries = Vec::new();
     for stored in services {
-        let parked = stored.parking.list(None).await?;
-        entries.extend(parked.into_iter().map(|parked| Entry {
-            service: stored.service,
-            broker: stored.broker.clone(),
-            parked,
-        }));
+        entries.extend(stored.parked().await?);
     }
     Ok(entries)
+}
+
+impl Stored {
+    /// Without what views have left that were replaced: nobody takes it in any more.
+    async fn parked(&self) -> Result<Vec<Entry>, StoreError> {
+        let replaced = self.generations.replaced_groups(self.service).await?;
+        let parked = self.parking.list(None).await?.into_iter();
+        let parked = parked.filter(|parked| !replaced.contains(&parked.group));
+        let entry = |parked| Entry {
+            service: self.service,
+            broker: self.broker.clone(),
+            parked,
+        };
+        Ok(parked.map(entry).collect())
+    }
 }
 
 async fn open_brokers(entries: &[Entry]) -> Result<BTreeMap<String, Broker>, ParkedError> {

@@ -49,7 +49,7 @@ impl Generation {
 
     /// The consumer group that builds it.
     pub fn group(&self, service: &str) -> String {
-        format!("{service}.views.{}", self.number)
+        format!("{}{}", groups_of_views(service), self.number)
     }
 
     fn note(&self) -> String {
@@ -80,6 +80,13 @@ pub struct Generations {
     documents: Arc<dyn DocumentStore>,
 }
 
+/// Tells the consumer groups of views that were replaced from all others.
+pub struct ReplacedGroups {
+    views: String,
+    /// Of the views that are read, and of those that are being built.
+    current: Vec<String>,
+}
+
 impl Generations {
     pub async fn open(documents: Arc<dyn DocumentStore>) -> Result<Self, StoreError> {
         let declared = Collection {
@@ -93,6 +100,16 @@ impl Generations {
     /// The generation that is read, if there are views yet.
     pub(crate) async fn find_live(&self) -> Result<Option<Generation>, StoreError> {
         Ok(self.pointer(LIVE).await?.map(|(generation, _)| generation))
+    }
+
+    /// Tells which groups of a service are of views that nobody feeds any more, though they may not be dropped yet.
+    pub async fn replaced_groups(&self, service: &str) -> Result<ReplacedGroups, StoreError> {
+        let pointers = [self.pointer(LIVE).await?, self.pointer(BUILDING).await?];
+        let current = pointers.into_iter().flatten();
+        Ok(ReplacedGroups {
+            views: groups_of_views(service),
+            current: current.map(|(generation, _)| generation.group(service)).collect(),
+        })
     }
 
     /// The generation that is read. The first call ever makes generation 1.
@@ -222,6 +239,17 @@ impl Generations {
             Err(PutError::Store(error)) => Err(error),
         }
     }
+}
+
+impl ReplacedGroups {
+    pub fn contains(&self, group: &str) -> bool {
+        group.starts_with(&self.views) && !self.current.iter().any(|current| current == group)
+    }
+}
+
+/// What the names of their groups begin with.
+fn groups_of_views(service: &str) -> String {
+    format!("{service}.views.")
 }
 
 fn pointer(id: &str, expect: Expect, number: u64) -> Write {

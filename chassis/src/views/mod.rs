@@ -23,7 +23,7 @@ use persistence::{Collection, DocumentStore, Index, Search, StoreError, Stores, 
 pub use compare::Digest;
 pub(crate) use compare::{Compared, Comparison, Judgement, Side, judge, versions};
 pub(crate) use follow::{Feeding, Follower};
-pub use generation::{Generation, Generations};
+pub use generation::{Generation, Generations, ReplacedGroups};
 pub use live::{Found, LiveProgress, LiveViews};
 pub use unit::{Key, UnitOfWork};
 

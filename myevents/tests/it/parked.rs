@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use testkit::{Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
-use crate::support::{Outcome, event_with_seats, myevents, opening_night};
+use crate::support::{Outcome, event_with_seats, myevents, opening_night, operate};
 
 async fn start(folder: &TempDir) -> Platform {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
@@ -276,5 +276,27 @@ async fn what_no_journal_has_stays_parked_and_says_so() {
         outcome.output
     );
     assert!(outcome.error.contains("still parked"), "{}", outcome.error);
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn what_replaced_views_have_left_is_no_longer_spoken_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let event_id = ended_platform(&folder).await;
+    emit_a_stray(folder.path(), &event_id).await;
+    let platform = start(&folder).await;
+    wait_until_shown(&folder, "event/stray").await;
+    let groups = || async {
+        let shown = parked("list", &folder).await.output;
+        let of_booking = shown.lines().filter(|line| line.starts_with("booking "));
+        let groups = of_booking.map(|line| line.split_whitespace().nth(1).unwrap().to_owned());
+        groups.filter(|group| group.contains("views")).collect::<Vec<_>>()
+    };
+    assert_eq!(groups().await, ["booking.views.1"]);
+    let output = operate("rebuild", "booking", folder.path(), &[]).await.succeeded();
+    assert!(output.contains("1 message could not be taken in"), "{output}");
+    assert_eq!(groups().await, ["booking.views.2"]);
+    let retried = parked("retry", &folder).await;
+    assert!(!retried.output.contains("booking.views.1"), "{}", retried.output);
     platform.stop().await;
 }
