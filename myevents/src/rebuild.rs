@@ -81,7 +81,13 @@ impl Bars {
                 live,
                 building,
                 resumed,
+                left,
             } => {
+                if let Some(left) = left {
+                    output::print(&format!(
+                        "Another version of the program began generation {left}, which is dropped."
+                    ));
+                }
                 let how = if resumed { "Going on to build" } else { "Building" };
                 output::print(&format!(
                     "{how} generation {building} of the {service} service's views; generation {live} is live."

@@ -64,6 +64,8 @@ pub(crate) struct Build {
     /// Whether it goes on where an earlier build ended.
     pub(crate) resumed: bool,
     pub(crate) replaces: Generation,
+    /// One that was begun by another program, and is left.
+    pub(crate) left: Option<Generation>,
     /// The pointer's revision when the build began; it takes over only if that is still the same.
     pointer_revision: u64,
 }
@@ -73,6 +75,8 @@ pub(crate) struct Build {
 pub(crate) struct Noted {
     pub(crate) generation: Generation,
     pub(crate) collections: BTreeSet<String>,
+    /// By what it is built; `None` where nobody goes on with it anyway.
+    program: Option<String>,
 }
 
 /// Which generations there are, and which one is read.
@@ -132,43 +136,75 @@ impl Generations {
     /// Notes which collections a generation has, beside those noted before.
     pub(crate) async fn note(&self, generation: &Generation, collections: &BTreeSet<String>) -> Result<(), StoreError> {
         let noted = self.noted().await?;
-        let known = noted.iter().find(|noted| noted.generation == *generation);
-        let known = known.map(|noted| noted.collections.clone()).unwrap_or_default();
+        let known = noted.into_iter().find(|noted| noted.generation == *generation);
+        let (known, program) = known
+            .map(|noted| (noted.collections, noted.program))
+            .unwrap_or_default();
         if known.is_superset(collections) && !known.is_empty() {
             return Ok(());
         }
-        let all: BTreeSet<&String> = known.union(collections).collect();
-        let body = json!({ "number": generation.number, "collections": all });
-        self.put(vec![write(&generation.note(), Expect::Anything, Some(body))])
-            .await
-            .map(drop)
+        let collections = known.union(collections).cloned().collect();
+        let generation = generation.clone();
+        self.write_note(&Noted {
+            generation,
+            collections,
+            program,
+        })
+        .await
+    }
+
+    async fn write_note(&self, noted: &Noted) -> Result<(), StoreError> {
+        let body =
+            json!({ "number": noted.generation.number, "collections": noted.collections, "program": noted.program });
+        let note = write(&noted.generation.note(), Expect::Anything, Some(body));
+        self.put(vec![note]).await.map(drop)
     }
 
     /// Goes on with the build that was begun last, or begins one. `None` where another process begins one at this moment.
     ///
-    /// A build of other collections than these is left, as is every one if it has to be made `anew`.
-    pub(crate) async fn begin(&self, collections: &BTreeSet<String>, anew: bool) -> Result<Option<Build>, StoreError> {
+    /// `program` tells what the views are built by. A build by another one is left, as is every one if it has to be made
+    /// `anew`: what both have built does not fit together.
+    pub(crate) async fn begin(
+        &self,
+        collections: &BTreeSet<String>,
+        program: &str,
+        anew: bool,
+    ) -> Result<Option<Build>, StoreError> {
         let (replaces, pointer_revision) = self.live_at().await?;
         self.note(&replaces, collections).await?;
         let begun = self.pointer(BUILDING).await?;
-        let build = |generation, resumed| Build {
+        let open = begun
+            .as_ref()
+            .map(|(generation, _)| generation)
+            .filter(|open| **open != replaces);
+        let is_same = match open {
+            Some(open) => self.is_built_by(open, program).await?,
+            None => false,
+        };
+        let build = |generation, resumed, left| Build {
             generation,
             resumed,
             replaces: replaces.clone(),
+            left,
             pointer_revision,
         };
-        if let Some((generation, _)) = &begun
-            && *generation != replaces
-            && !anew
-            && self.is_noted(generation, collections).await?
-        {
-            return Ok(Some(build(generation.clone(), true)));
+        if let Some(open) = open.filter(|_| is_same && !anew) {
+            return Ok(Some(build(open.clone(), true, None)));
         }
-        let expect = begun.map_or(Expect::Absent, |(_, revision)| Expect::Revision(revision));
+        let left = open.filter(|_| !is_same).cloned();
+        let expect = begun
+            .as_ref()
+            .map_or(Expect::Absent, |(_, revision)| Expect::Revision(*revision));
         let generation = Generation::numbered(self.highest().await? + 1);
-        self.note(&generation, collections).await?;
+        let (collections, program) = (collections.clone(), Some(program.to_owned()));
+        self.write_note(&Noted {
+            generation: generation.clone(),
+            collections,
+            program,
+        })
+        .await?;
         let begins = self.put(vec![pointer(BUILDING, expect, generation.number)]).await?;
-        Ok(begins.then(|| build(generation, false)))
+        Ok(begins.then(|| build(generation, false, left)))
     }
 
     /// Makes a build the live generation. False where another one took over since it began.
@@ -201,9 +237,9 @@ impl Generations {
             .map(drop)
     }
 
-    async fn is_noted(&self, generation: &Generation, collections: &BTreeSet<String>) -> Result<bool, StoreError> {
+    async fn is_built_by(&self, generation: &Generation, program: &str) -> Result<bool, StoreError> {
         let noted = self.noted().await?;
-        let same = |noted: &Noted| noted.generation == *generation && noted.collections == *collections;
+        let same = |noted: &Noted| noted.generation == *generation && noted.program.as_deref() == Some(program);
         Ok(noted.iter().any(same))
     }
 
@@ -273,5 +309,6 @@ fn read_note(body: &Value) -> Option<Noted> {
             .iter()
             .filter_map(|name| name.as_str().map(str::to_owned))
             .collect(),
+        program: body.get("program").and_then(Value::as_str).map(str::to_owned),
     })
 }

@@ -20,6 +20,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use persistence::{Collection, DocumentStore, Index, Search, StoreError, Stores, Write};
 
+use ring::digest::{SHA256, digest};
+
 pub use compare::Digest;
 pub(crate) use compare::{Compared, Comparison, Judgement, Side, judge, versions};
 pub(crate) use follow::{Feeding, Follower};
@@ -98,6 +100,14 @@ impl Views {
 pub(crate) fn collections(views: &[Arc<dyn View>]) -> BTreeSet<String> {
     let all = views.iter().flat_map(|view| view.collections());
     all.map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Tells what builds these views from what built others: another version of the program, or views declared otherwise.
+pub(crate) fn program(views: &[Arc<dyn View>]) -> String {
+    let mut declared: Vec<_> = views.iter().flat_map(|view| view.collections()).collect();
+    declared.sort_by_key(|(name, _)| *name);
+    let text = format!("{} {declared:?}", env!("CARGO_PKG_VERSION"));
+    hex::encode(digest(&SHA256, text.as_bytes()))
 }
 
 #[async_trait]

@@ -18,7 +18,7 @@ use tracing::warn;
 use super::follow::LOOK;
 use super::generation::{Build, Noted};
 use super::takeover::{self, Lack};
-use super::{Comparison, Digest, Feeding, Generation, Generations, Judgement, Side, View, Views, collections};
+use super::{Comparison, Digest, Feeding, Generation, Generations, Judgement, Side, View, Views, collections, program};
 use crate::clock::SystemClock;
 use crate::consumer::parking::Parking;
 use crate::consumer::{Consumer, Progress};
@@ -46,6 +46,8 @@ pub struct Options {
     pub drop_old: bool,
     /// How long nothing may be taken in before the rebuild gives up.
     pub patience: Duration,
+    /// How long replaced views stay for requests that are under way.
+    pub grace: Duration,
 }
 
 impl Default for Options {
@@ -54,6 +56,7 @@ impl Default for Options {
             anew: false,
             drop_old: false,
             patience: Duration::from_secs(30),
+            grace: GRACE,
         }
     }
 }
@@ -65,6 +68,8 @@ pub enum Step {
         live: u64,
         building: u64,
         resumed: bool,
+        /// A build that another version of the program began, and that is not gone on with.
+        left: Option<u64>,
     },
     /// Messages of the log taken in so far, of how many there are by now.
     Reads {
@@ -189,34 +194,58 @@ struct Work<'a> {
 
 impl Work<'_> {
     async fn run(&self) -> Result<Rebuilt, RebuildError> {
-        let service = self.place.settings.service;
-        let names = collections(&self.views);
-        let begun = self.generations.begin(&names, self.options.anew).await?;
-        let build = begun.ok_or(RebuildError::AtWork(service))?;
-        self.drop_all_but(&[&build.generation, &build.replaces]).await?;
-        (self.told)(Step::Begins {
-            live: build.replaces.number(),
-            building: build.generation.number(),
-            resumed: build.resumed,
-        });
+        let started = Instant::now();
+        let build = self.begin().await?;
         if !build.resumed {
             // A broker that outlived an earlier store may know a group of this name.
-            self.place
-                .broker
-                .listener
-                .drop_group(&self.group(&build.generation))
-                .await?;
+            let group = self.group(&build.generation);
+            self.place.broker.listener.drop_group(&group).await?;
         }
         let (views, progress) = Views::prepare(&self.views, &build.generation, &self.place.stores).await?;
-        let rebuilt = self.feed(&build, views, &progress).await?;
+        let (rebuilt, ()) = tokio::try_join!(
+            self.feed(&build, views, &progress),
+            self.drop_replaced(&build.replaces, started)
+        )?;
         let taken_over = Instant::now();
         let views = self.compare(&build, progress).await?;
         if self.options.drop_old {
             (self.told)(Step::Drops(build.replaces.number()));
-            sleep(GRACE.saturating_sub(taken_over.elapsed())).await;
-            self.drop_all_but(&[&build.generation]).await?;
+            self.drop_replaced(&build.generation, taken_over).await?;
         }
         Ok(Rebuilt { views, ..rebuilt })
+    }
+
+    async fn begin(&self) -> Result<Build, RebuildError> {
+        let (names, program) = (collections(&self.views), program(&self.views));
+        let begun = self.generations.begin(&names, &program, self.options.anew).await?;
+        let build = begun.ok_or(RebuildError::AtWork(self.place.settings.service))?;
+        (self.told)(Step::Begins {
+            live: build.replaces.number(),
+            building: build.generation.number(),
+            resumed: build.resumed,
+            left: build.left.as_ref().map(Generation::number),
+        });
+        // Builds that were left: nobody has ever read them.
+        let is_left = |of: &Generation| of.number() > build.replaces.number() && *of != build.generation;
+        self.drop_generations(is_left).await?;
+        Ok(build)
+    }
+
+    /// Drops what `replaced_by` and those before it have replaced, once no request can be reading it any more. When the
+    /// last of them was replaced is not known, but not after `since`.
+    async fn drop_replaced(&self, replaced_by: &Generation, since: Instant) -> Result<(), RebuildError> {
+        let is_replaced = |of: &Generation| of.number() < replaced_by.number();
+        if !self
+            .generations
+            .noted()
+            .await?
+            .iter()
+            .any(|noted| is_replaced(&noted.generation))
+        {
+            return Ok(());
+        }
+        sleep(self.options.grace.saturating_sub(since.elapsed())).await;
+        self.drop_generations(is_replaced).await
     }
 
     /// Feeds the build until it has taken over.
@@ -412,9 +441,9 @@ impl Work<'_> {
         })
     }
 
-    async fn drop_all_but(&self, kept: &[&Generation]) -> Result<(), RebuildError> {
+    async fn drop_generations(&self, which: impl Fn(&Generation) -> bool) -> Result<(), RebuildError> {
         for noted in self.generations.noted().await? {
-            if !kept.contains(&&noted.generation) {
+            if which(&noted.generation) {
                 self.drop_generation(&noted).await?;
             }
         }

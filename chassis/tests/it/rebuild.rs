@@ -1,7 +1,7 @@
-//! A rebuild whose consumer does not get on.
+//! A rebuild whose consumer does not get on, or that finds something of earlier ones.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use chassis::views::rebuild::{Options, RebuildError, Step, rebuild};
 use chassis::views::{Generations, UnitOfWork, View};
 use persistence::{Index, StoreError};
 use tempfile::TempDir;
+use testkit::eventually;
 
 use crate::support::bookings;
 
@@ -36,6 +37,24 @@ impl View for Fragile {
 
     async fn apply(&self, _recorded: &Recorded, _unit: &mut UnitOfWork) -> Result<(), StoreError> {
         assert!(!self.dies, "made up");
+        Ok(())
+    }
+}
+
+/// As another version declares it.
+struct Indexed;
+
+#[async_trait]
+impl View for Indexed {
+    fn collections(&self) -> &'static [(&'static str, &'static [Index])] {
+        const BY_NAME: &[Index] = &[Index {
+            name: "by_name",
+            fields: &["name"],
+        }];
+        &[("things", BY_NAME)]
+    }
+
+    async fn apply(&self, _recorded: &Recorded, _unit: &mut UnitOfWork) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -93,4 +112,67 @@ async fn a_consumer_that_dies_ends_the_rebuild_and_one_that_is_kept_out_is_not_w
     drop(holder);
     let (goes_on, _) = outcome(&place, false).await;
     assert!(goes_on.is_ok(), "{goes_on:?}");
+}
+
+/// What a rebuild says when it begins.
+async fn beginning(place: &Workplace, view: Arc<dyn View>) -> (u64, bool, Option<u64>) {
+    let begun = Mutex::new(None);
+    let told = |step| {
+        if let Step::Begins {
+            building,
+            resumed,
+            left,
+            ..
+        } = step
+        {
+            *begun.lock().unwrap() = Some((building, resumed, left));
+        }
+    };
+    // Whether it ends well is not the question.
+    let _ = rebuild(place, vec![view], Options::default(), &told).await;
+    begun.into_inner().unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_build_is_gone_on_with_only_by_what_has_begun_it() {
+    let (_folder, place) = workplace().await;
+    assert_eq!(
+        beginning(&place, Arc::new(Fragile { dies: true })).await,
+        (2, false, None)
+    );
+    assert_eq!(
+        beginning(&place, Arc::new(Fragile { dies: true })).await,
+        (2, true, None)
+    );
+    assert_eq!(beginning(&place, Arc::new(Indexed)).await, (3, false, Some(2)));
+    let dropped = place.stores.documents.get("g2_things", &["any"]).await;
+    assert!(matches!(dropped, Err(StoreError::Broken(_))), "{dropped:?}");
+}
+
+#[tokio::test]
+async fn what_was_replaced_only_just_is_not_dropped_before_its_time() {
+    let (_folder, place) = workplace().await;
+    let views = || -> Vec<Arc<dyn View>> { vec![Arc::new(Fragile { dies: false })] };
+    let with = |grace| Options {
+        grace,
+        ..Options::default()
+    };
+    for _ in 0..2 {
+        rebuild(&place, views(), with(Duration::ZERO), &|_| {}).await.unwrap();
+    }
+    let generations = Generations::open(Arc::clone(&place.stores.documents)).await.unwrap();
+    let options = with(Duration::from_secs(24 * 3_600));
+    let (settings, stores) = (place.settings.clone(), place.stores.clone());
+    let second = Workplace::open(settings).await.unwrap();
+    let task = tokio::spawn(async move { rebuild(&second, views(), options, &|_| {}).await.map(drop) });
+    eventually("the next views are live", || async {
+        (generations.live().await.unwrap().number() == 4).then_some(())
+    })
+    .await;
+    for (collection, is_there) in [("g1_things", false), ("g2_things", true)] {
+        let found = stores.documents.scan(collection, None, 1).await;
+        assert_eq!(found.is_ok(), is_there, "{collection}: {found:?}");
+    }
+    assert!(!task.is_finished());
+    task.abort();
 }
