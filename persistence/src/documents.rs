@@ -132,6 +132,14 @@ pub trait DocumentStore: Send + Sync {
 
     /// Forgets the collection with all its documents. Fine where there is none.
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError>;
+
+    /// What was read since a mark was taken is still so where the mark is still the same: every change that was
+    /// confirmed by then, whoever made it, has led to another one. Does not wait for anything.
+    ///
+    /// `None` where the store cannot tell for much less than what reading a document takes.
+    fn change_mark(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Body {

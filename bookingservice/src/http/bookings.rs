@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{DeskError, Outcome, Request};
@@ -294,11 +295,11 @@ async fn find_booking(api: &BookingApi, id: &str) -> Result<BookingDocument, Pro
     found.ok_or_else(|| Problem::not_found("booking"))
 }
 
-async fn find_inventory(api: &BookingApi, event_id: &str) -> Result<InventoryDocument, Problem> {
+async fn find_inventory(api: &BookingApi, event_id: &str) -> Result<Arc<InventoryDocument>, Problem> {
     let found = freshness::look_up(event_id, api.clock.now(), || load_inventory(api, event_id)).await?;
     found.ok_or_else(|| Problem::not_found("event"))
 }
 
-async fn load_inventory(api: &BookingApi, event_id: &str) -> Result<Option<InventoryDocument>, StoreError> {
-    api.views.get(inventories::COLLECTION, event_id).await
+async fn load_inventory(api: &BookingApi, event_id: &str) -> Result<Option<Arc<InventoryDocument>>, StoreError> {
+    api.views.look_up(inventories::COLLECTION, event_id).await
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::generation::Generation;
+use super::kept::Kept;
 use crate::consumer::Progress;
 
 /// Cheap to clone.
@@ -22,6 +23,7 @@ pub struct LiveViews {
     /// How far the views are.
     pub progress: LiveProgress,
     documents: Arc<dyn DocumentStore>,
+    kept: Arc<Kept>,
 }
 
 /// How far the live generation is, whichever that is. Cheap to clone.
@@ -48,6 +50,7 @@ impl LiveViews {
                 live: Arc::new(ArcSwap::from_pointee(live)),
             },
             documents,
+            kept: Arc::default(),
         }
     }
 
@@ -69,6 +72,28 @@ impl LiveViews {
     pub async fn get<T: DeserializeOwned>(&self, collection: &str, id: &str) -> Result<Option<T>, StoreError> {
         let mut found = self.get_many(collection, &[id]).await?;
         Ok(found.pop().map(|(_, document)| document))
+    }
+
+    /// Like [`Self::get`], for documents that many ask for: they are not read again while nothing in the store changes.
+    pub async fn look_up<T>(&self, collection: &str, id: &str) -> Result<Option<Arc<T>>, StoreError>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let collection = self.collection(collection);
+        let key = format!("{collection}/{id}");
+        let mark = self.documents.change_mark();
+        if let Some(document) = mark.and_then(|mark| self.kept.find(mark, &key)) {
+            return Ok(Some(document));
+        }
+        let Some(document) = self.documents.get(&collection, &[id]).await?.pop().flatten() else {
+            return Ok(None);
+        };
+        let bytes = document.body.to_string().len();
+        let document = Arc::new(document.read()?);
+        if let Some(mark) = mark {
+            self.kept.keep(mark, key, bytes, Arc::clone(&document));
+        }
+        Ok(Some(document))
     }
 
     /// Those of the documents that exist, in the order of `ids`.

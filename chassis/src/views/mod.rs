@@ -9,6 +9,7 @@
 mod compare;
 mod follow;
 mod generation;
+mod kept;
 mod live;
 pub mod rebuild;
 mod takeover;

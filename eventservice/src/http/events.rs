@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{Outcome, Request};
 use chassis::faults;
@@ -233,7 +235,7 @@ async fn decide(
     request.if_version = conditional::if_match(http)?;
     let outcome = api.events.handle(&stream, request).await?;
     let (event, version) = api.events.read(&stream).await?;
-    let mut document = load(api, id).await?.unwrap_or_default();
+    let mut document = load(api, id).await?.map(Arc::unwrap_or_clone).unwrap_or_default();
     document.show(
         event.details.ok_or_else(|| Problem::not_found("event"))?,
         event.cancelled,
@@ -261,7 +263,7 @@ fn details_in(outcome: &Outcome) -> Option<EventDetails> {
 }
 
 /// Only events that are known themselves: an inventory alone is not one yet.
-async fn load(api: &EventApi, id: &str) -> Result<Option<EventDocument>, StoreError> {
-    let document: Option<EventDocument> = api.views.get(COLLECTION, id).await?;
+async fn load(api: &EventApi, id: &str) -> Result<Option<Arc<EventDocument>>, StoreError> {
+    let document: Option<Arc<EventDocument>> = api.views.look_up(COLLECTION, id).await?;
     Ok(document.filter(|document| document.details.is_some()))
 }

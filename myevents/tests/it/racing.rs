@@ -105,6 +105,44 @@ async fn two_booking_services_on_one_journal_sell_every_seat_exactly_once() {
     events.stop().await;
 }
 
+/// A replica may keep what it has read, but not past a change that another one has made.
+#[tokio::test]
+async fn what_is_read_again_and_again_is_as_new_at_every_replica() {
+    let shared = tempfile::tempdir().unwrap();
+    let replicas = [
+        service("eventservice", shared.path()).await,
+        service("eventservice", shared.path()).await,
+    ];
+    let clients = replicas.each_ref().map(|service| service.client_of("event API"));
+    let created = clients[0].post("/events", opera()).await;
+    let path = format!("/events/{}", created.expect(201)["id"].as_str().unwrap());
+    let mut token = created.header("consistency-token").unwrap().to_owned();
+    for turn in 0..6 {
+        for _ in 0..2 {
+            for client in &clients {
+                client
+                    .get_with(&path, &[("Consistency-Token", &token)])
+                    .await
+                    .expect(200);
+            }
+        }
+        let name = format!("Opera {turn}");
+        let changed = clients[turn % 2].patch_with(&path, &[], json!({ "name": name })).await;
+        assert_eq!(changed.expect(200)["name"], name);
+        token = changed.header("consistency-token").unwrap().to_owned();
+        for client in &clients {
+            let seen = client
+                .get_with(&path, &[("Consistency-Token", &token)])
+                .await
+                .expect(200);
+            assert_eq!(seen["name"], name);
+        }
+    }
+    for service in replicas {
+        service.stop().await;
+    }
+}
+
 /// One service by its own binary, with a data folder of its own and store and broker under `shared`.
 async fn service(name: &str, shared: &std::path::Path) -> Platform {
     let store = format!("sqlite:{}", shared.join(format!("store-{name}")).display());

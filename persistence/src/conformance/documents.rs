@@ -49,6 +49,9 @@ pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
     suite
         .check("documents are seen by other handles and after opening again", shared(h))
         .await;
+    suite
+        .check("whatever changes leads to another mark, in every handle", marked(h))
+        .await;
 }
 
 const INDEXES: &[Index] = &[Index {
@@ -394,4 +397,24 @@ async fn shared(h: &dyn Harness) {
     }
     drop((documents, other));
     assert_eq!(names_of(&*h.reopen().await.documents).await, ["1"]);
+}
+
+/// Where a store has no marks there is nothing to keep.
+async fn marked(h: &dyn Harness) {
+    let documents = declared(h).await;
+    let other = h.reopen().await.documents;
+    let marks = || [documents.change_mark(), other.change_mark()];
+    let mut before = marks();
+    for (n, writer) in [&documents, &other, &documents].into_iter().enumerate() {
+        for write in [named("a", &n.to_string()), removal("events", "a")] {
+            writer.put(vec![write]).await.unwrap();
+            let after = marks();
+            for (before, after) in before.into_iter().zip(after) {
+                assert!(before.is_none() || before != after, "{before:?}");
+            }
+            before = after;
+        }
+    }
+    get(&*documents, "a").await;
+    assert_eq!(marks(), before, "reading changes nothing");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::change_mark::ChangeMark;
 use super::readers::Readers;
 use super::writer::Writer;
 use crate::StoreError;
@@ -30,6 +31,7 @@ const CHECKPOINT_PAGES: i64 = 8_000;
 pub(super) struct Database {
     pub(super) writer: Writer,
     pub(super) readers: Readers,
+    pub(super) change_mark: ChangeMark,
 }
 
 impl Database {
@@ -48,6 +50,7 @@ impl Database {
         Ok(Self {
             writer: Writer::start(connection)?,
             readers: Readers::new(path),
+            change_mark: ChangeMark::new(path),
         })
     }
 }

@@ -66,6 +66,10 @@ impl DocumentStore for SqliteDocuments {
         let work = move |connection: &Connection| catalogue::drop_collection(connection, &collection);
         self.database.writer.run(Durability::Full, work).await
     }
+
+    fn change_mark(&self) -> Option<u64> {
+        self.database.change_mark.read()
+    }
 }
 
 fn get(connection: &Connection, collection: &str, ids: &[String]) -> Result<Vec<Option<Document>>, StoreError> {

@@ -9,6 +9,7 @@
 //! This module must not know what the bodies that it stores mean, apart from the fields that an index names.
 
 mod catalogue;
+mod change_mark;
 mod database;
 mod documents;
 mod failure;
