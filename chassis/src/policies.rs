@@ -64,9 +64,9 @@ impl Handler for Policies {
     }
 
     /// Envelopes of one stream are handled in order, those of different streams at the same time.
-    async fn handle(&self, batch: &[Recorded], _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
+    async fn handle(&self, batch: &Arc<[Recorded]>, _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
         let mut streams: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
-        for recorded in batch {
+        for recorded in batch.iter() {
             streams
                 .entry(recorded.envelope.stream.as_str())
                 .or_default()

@@ -52,7 +52,11 @@ pub trait Handler: Send + Sync {
     /// them, though the last one may not be stored yet.
     ///
     /// May be called again with the same envelopes after an error or a crash, so it has to recognise repeats.
-    async fn handle(&self, batch: &[Recorded], documents: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError>;
+    async fn handle(
+        &self,
+        batch: &Arc<[Recorded]>,
+        documents: &Arc<dyn DocumentStore>,
+    ) -> Result<Vec<Write>, HandlerError>;
 }
 
 #[derive(Debug, Error)]

@@ -171,8 +171,9 @@ impl Consumer {
     }
 
     /// Carries out what a sorted batch leads to: documents first, progress behind them, parked entries last.
-    async fn settle(&self, sorted: Sorted) -> Result<(), StepError> {
-        let mut writes = self.handler.handle(&sorted.apply, &self.documents).await?;
+    async fn settle(&self, mut sorted: Sorted) -> Result<(), StepError> {
+        let apply = std::mem::take(&mut sorted.apply).into();
+        let mut writes = self.handler.handle(&apply, &self.documents).await?;
         faults::point("consumer.handled");
         for parked in &sorted.park {
             self.report(parked);
@@ -189,7 +190,7 @@ impl Consumer {
         }
         faults::point_when(!sorted.park.is_empty(), "consumer.parked");
         faults::point_when(!sorted.settled.is_empty(), "consumer.unparked");
-        self.metrics.consumed(&self.group, "applied", sorted.apply.len());
+        self.metrics.consumed(&self.group, "applied", apply.len());
         self.progress.announce();
         Ok(())
     }

@@ -19,7 +19,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use persistence::{Collection, DocumentStore, Index, Search, StoreError, Stores, Write};
+use tokio_util::task::AbortOnDropHandle;
 
 use ring::digest::{SHA256, digest};
 
@@ -28,13 +30,14 @@ pub(crate) use compare::{Compared, Comparison, Judgement, Side, judge, versions}
 pub(crate) use follow::{Feeding, Follower};
 pub use generation::{Generation, Generations, ReplacedGroups};
 pub use live::{Found, LiveProgress, LiveViews};
+use unit::Changes;
 pub use unit::{Key, UnitOfWork};
 
 use crate::consumer::{Handler, HandlerError, Progress};
 use crate::faults;
 use crate::recorded::Recorded;
 
-/// One read model.
+/// One read model. It has its collections to itself.
 #[async_trait]
 pub trait View: Send + Sync {
     /// The collections it writes, by their plain names, with the indexes its readers search by.
@@ -111,26 +114,60 @@ pub(crate) fn program(views: &[Arc<dyn View>]) -> String {
     hex::encode(digest(&SHA256, text.as_bytes()))
 }
 
+/// Fewer envelopes than this are not worth the trouble of sharing them out.
+const MANY: usize = 64;
+
 #[async_trait]
 impl Handler for Views {
-    async fn handle(&self, batch: &[Recorded], documents: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
-        let mut unit = UnitOfWork::new(self.generation.clone(), Arc::clone(documents));
-        let mut keys = Vec::new();
-        for recorded in batch {
-            self.views.iter().for_each(|view| view.touches(recorded, &mut keys));
-        }
-        unit.load_all(keys).await?;
-        for recorded in batch {
-            for view in &self.views {
-                view.apply(recorded, &mut unit).await?;
-            }
-        }
-        let (writes, texts) = unit.finish()?;
+    async fn handle(
+        &self,
+        batch: &Arc<[Recorded]>,
+        documents: &Arc<dyn DocumentStore>,
+    ) -> Result<Vec<Write>, HandlerError> {
+        let built = self.views.iter().map(|view| {
+            let unit = UnitOfWork::new(self.generation.clone(), Arc::clone(documents));
+            build(Arc::clone(view), Arc::clone(batch), unit)
+        });
+        let built = match batch.len() >= MANY {
+            true => all_at_once(built).await?,
+            false => try_join_all(built).await?,
+        };
         faults::point("views.computed");
-        for (collection, entries) in texts {
-            self.search.index(&collection, &entries).await?;
-            faults::point("views.indexed");
+        let mut writes = Vec::new();
+        for (of_view, texts) in built {
+            for (collection, entries) in texts {
+                self.search.index(&collection, &entries).await?;
+                faults::point("views.indexed");
+            }
+            writes.extend(of_view);
         }
         Ok(writes)
     }
+}
+
+/// What a batch does to the documents of one view.
+async fn build(view: Arc<dyn View>, batch: Arc<[Recorded]>, mut unit: UnitOfWork) -> Result<Changes, StoreError> {
+    let mut keys = Vec::new();
+    batch.iter().for_each(|recorded| view.touches(recorded, &mut keys));
+    unit.load_all(keys).await?;
+    for recorded in batch.iter() {
+        view.apply(recorded, &mut unit).await?;
+    }
+    unit.finish()
+}
+
+/// Builds views on all processors, in their order.
+async fn all_at_once(
+    views: impl Iterator<Item = impl Future<Output = Result<Changes, StoreError>> + Send + 'static>,
+) -> Result<Vec<Changes>, StoreError> {
+    let building: Vec<_> = views.map(|view| AbortOnDropHandle::new(tokio::spawn(view))).collect();
+    let mut built = Vec::with_capacity(building.len());
+    for view in building {
+        let changes = view.await.unwrap_or_else(|died| match died.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(cancelled) => Err(StoreError::Unknown(Box::new(cancelled))),
+        });
+        built.push(changes?);
+    }
+    Ok(built)
 }

@@ -18,7 +18,9 @@ pub(crate) const VERSIONS: &str = "_versions";
 
 /// A document: its collection by its plain name, and its id.
 pub type Key = (&'static str, String);
-type SearchTexts = BTreeMap<String, Vec<(String, String)>>;
+pub(crate) type SearchTexts = BTreeMap<String, Vec<(String, String)>>;
+/// The writes of all changed documents, and the search texts by collection.
+pub(crate) type Changes = (Vec<Write>, SearchTexts);
 
 pub struct UnitOfWork {
     generation: Generation,
@@ -149,8 +151,7 @@ impl UnitOfWork {
         self.texts.entry(collection).or_default().push((id.to_owned(), text));
     }
 
-    /// The writes of all changed documents, and the search texts by collection.
-    pub(crate) fn finish(mut self) -> Result<(Vec<Write>, SearchTexts), StoreError> {
+    pub(crate) fn finish(mut self) -> Result<Changes, StoreError> {
         let mut writes = Vec::with_capacity(self.changed.len());
         for key in std::mem::take(&mut self.changed) {
             if let Some(loaded) = self.loaded.remove(&key) {

@@ -231,7 +231,7 @@ struct Unstorable {
 
 #[async_trait]
 impl Handler for Unstorable {
-    async fn handle(&self, _: &[Recorded], _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
+    async fn handle(&self, _: &Arc<[Recorded]>, _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
         self.heard.lock().unwrap().push(self.health.parts()["views"].state);
         Ok(vec![Write {
             collection: "g1_progress".to_owned(),

@@ -66,7 +66,7 @@ async fn feed_view(stores: &Stores) -> (Views, Generation) {
 }
 
 async fn apply(views: &Views, stores: &Stores, recorded: &[Recorded]) -> Result<(), HandlerError> {
-    let writes = views.handle(recorded, &stores.documents).await?;
+    let writes = views.handle(&recorded.into(), &stores.documents).await?;
     stores.documents.put(writes).await.unwrap();
     Ok(())
 }
@@ -103,7 +103,10 @@ async fn what_stands_after_an_entry_is_counted_once_however_often_it_comes() {
     let (views, generation) = feed_view(&parts.stores).await;
     let recorded = read_all(bookings("inventory/a", 20));
     // A crash leaves a part of a batch's writes.
-    let writes = views.handle(&recorded[..12], &parts.stores.documents).await.unwrap();
+    let writes = views
+        .handle(&recorded[..12].into(), &parts.stores.documents)
+        .await
+        .unwrap();
     let put = parts.stores.documents.put(writes[..3].to_vec()).await;
     put.unwrap();
     apply(&views, &parts.stores, &recorded[..12]).await.unwrap();

@@ -138,7 +138,7 @@ impl Witness {
 
 #[async_trait]
 impl Handler for Witness {
-    async fn handle(&self, batch: &[Recorded], _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
+    async fn handle(&self, batch: &Arc<[Recorded]>, _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
         {
             let mut failures = self.failures.lock().unwrap();
             if *failures > 0 {

@@ -1,12 +1,12 @@
 //! Documents: one table per collection, a row per document, its body as JSON text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
 
-use super::catalogue::{self, Entry};
+use super::catalogue;
 use super::database::{Database, sql_limit};
 use super::find::find;
 use super::writer::Durability;
@@ -138,14 +138,13 @@ fn check(write: &Write) -> Result<(), StoreError> {
 }
 
 fn put(connection: &Connection, writes: &[Write]) -> Result<(), PutError> {
-    let mut entries: HashMap<&str, Entry> = HashMap::new();
+    let mut tables: HashMap<&str, Table<'_>> = HashMap::new();
     for (index, write) in writes.iter().enumerate() {
-        let entry = match entries.get(write.collection.as_str()) {
-            Some(entry) => *entry,
-            None => catalogue::entry(connection, &write.collection)?,
+        let table = match tables.entry(&write.collection) {
+            hash_map::Entry::Occupied(table) => table.into_mut(),
+            hash_map::Entry::Vacant(place) => place.insert(Table::of(connection, &write.collection)?),
         };
-        entries.insert(&write.collection, entry);
-        if !put_one(connection, entry, write)? {
+        if !table.put(write)? {
             return Err(PutError::Conflict {
                 index,
                 collection: write.collection.clone(),
@@ -156,52 +155,77 @@ fn put(connection: &Connection, writes: &[Write]) -> Result<(), PutError> {
     Ok(())
 }
 
-/// False where the document is not as expected.
-fn put_one(connection: &Connection, entry: Entry, write: &Write) -> rusqlite::Result<bool> {
-    let documents = entry.documents();
-    match &write.body {
-        Some(body) => upsert(connection, &documents, write, body.as_str()),
-        None => delete(connection, &documents, write),
+/// A collection's table while several of its documents are written, with the statements that this has taken so far.
+struct Table<'c> {
+    connection: &'c Connection,
+    documents: String,
+    statements: HashMap<Way, CachedStatement<'c>>,
+}
+
+/// Ways to write a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Way {
+    Upsert,
+    Insert,
+    Update,
+    Delete,
+    DeleteRevision,
+    /// To see that there is none.
+    Look,
+}
+
+impl<'c> Table<'c> {
+    fn of(connection: &'c Connection, collection: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection,
+            documents: catalogue::entry(connection, collection)?.documents(),
+            statements: HashMap::new(),
+        })
+    }
+
+    /// False where the document is not as expected.
+    fn put(&mut self, write: &Write) -> rusqlite::Result<bool> {
+        let id = &write.id;
+        match (&write.body, write.expect) {
+            (Some(body), Expect::Anything) => self.changes_one(Way::Upsert, params![id, body.as_str()]),
+            (Some(body), Expect::Absent) => self.changes_one(Way::Insert, params![id, body.as_str()]),
+            (Some(body), Expect::Revision(revision)) => {
+                self.changes_one(Way::Update, params![id, body.as_str(), revision.cast_signed()])
+            }
+            (None, Expect::Anything) => self.changes_one(Way::Delete, [id]).map(|_| true),
+            (None, Expect::Absent) => Ok(!self.statement(Way::Look)?.exists([id])?),
+            (None, Expect::Revision(revision)) => {
+                self.changes_one(Way::DeleteRevision, params![id, revision.cast_signed()])
+            }
+        }
+    }
+
+    fn changes_one(&mut self, way: Way, params: impl Params) -> rusqlite::Result<bool> {
+        Ok(self.statement(way)?.execute(params)? == 1)
+    }
+
+    fn statement(&mut self, way: Way) -> rusqlite::Result<&mut CachedStatement<'c>> {
+        match self.statements.entry(way) {
+            hash_map::Entry::Occupied(statement) => Ok(statement.into_mut()),
+            hash_map::Entry::Vacant(place) => {
+                let statement = self.connection.prepare_cached(&way.sql(&self.documents))?;
+                Ok(place.insert(statement))
+            }
+        }
     }
 }
 
-fn upsert(connection: &Connection, documents: &str, write: &Write, body: &str) -> rusqlite::Result<bool> {
-    let insert = format!("INSERT INTO {documents} (id, revision, body) VALUES (?1, 1, ?2) ON CONFLICT (id)");
-    let update = "UPDATE SET revision = revision + 1, body = excluded.body";
-    let changed = match write.expect {
-        Expect::Anything => {
-            let mut statement = connection.prepare_cached(&format!("{insert} DO {update}"))?;
-            statement.execute(params![write.id, body])?
-        }
-        Expect::Absent => {
-            let mut statement = connection.prepare_cached(&format!("{insert} DO NOTHING"))?;
-            statement.execute(params![write.id, body])?
-        }
-        Expect::Revision(revision) => {
-            let sql =
-                format!("UPDATE {documents} SET revision = revision + 1, body = ?2 WHERE id = ?1 AND revision = ?3");
-            let mut statement = connection.prepare_cached(&sql)?;
-            statement.execute(params![write.id, body, revision.cast_signed()])?
-        }
-    };
-    Ok(changed == 1)
-}
-
-fn delete(connection: &Connection, documents: &str, write: &Write) -> rusqlite::Result<bool> {
-    let here = format!("FROM {documents} WHERE id = ?1");
-    match write.expect {
-        Expect::Anything => {
-            let mut statement = connection.prepare_cached(&format!("DELETE {here}"))?;
-            statement.execute([&write.id])?;
-            Ok(true)
-        }
-        Expect::Absent => {
-            let mut statement = connection.prepare_cached(&format!("SELECT 1 {here}"))?;
-            Ok(!statement.exists([&write.id])?)
-        }
-        Expect::Revision(revision) => {
-            let mut statement = connection.prepare_cached(&format!("DELETE {here} AND revision = ?2"))?;
-            Ok(statement.execute(params![write.id, revision.cast_signed()])? == 1)
+impl Way {
+    fn sql(self, documents: &str) -> String {
+        let insert = format!("INSERT INTO {documents} (id, revision, body) VALUES (?1, 1, ?2) ON CONFLICT (id) DO");
+        let change = "SET revision = revision + 1, body =";
+        match self {
+            Self::Upsert => format!("{insert} UPDATE {change} excluded.body"),
+            Self::Insert => format!("{insert} NOTHING"),
+            Self::Update => format!("UPDATE {documents} {change} ?2 WHERE id = ?1 AND revision = ?3"),
+            Self::Delete => format!("DELETE FROM {documents} WHERE id = ?1"),
+            Self::DeleteRevision => format!("DELETE FROM {documents} WHERE id = ?1 AND revision = ?2"),
+            Self::Look => format!("SELECT 1 FROM {documents} WHERE id = ?1"),
         }
     }
 }

@@ -66,7 +66,10 @@ impl Writer {
 
 trait Job: Send {
     fn durability(&self) -> Durability;
+    /// One of several in a transaction: where it fails it leaves nothing behind.
     fn run(&mut self, connection: &Connection);
+    /// False where it failed: then the transaction has to go.
+    fn run_alone(&mut self, connection: &Connection) -> bool;
     /// Tells the caller, once it is known how the transaction ended.
     fn answer(self: Box<Self>, end: &Result<(), Failure>);
 }
@@ -90,6 +93,11 @@ where
 
     fn run(&mut self, connection: &Connection) {
         self.outcome = self.work.take().map(|work| in_savepoint(connection, work));
+    }
+
+    fn run_alone(&mut self, connection: &Connection) -> bool {
+        self.outcome = self.work.take().map(|work| work(connection));
+        matches!(self.outcome, Some(Ok(_)))
     }
 
     fn answer(self: Box<Self>, end: &Result<(), Failure>) {
@@ -128,6 +136,9 @@ fn one_transaction(
     if let Err(e) = begin(connection, durability, wanted.unwrap_or(Durability::Full)) {
         return (batch.len(), Err(Failure::before_commit(e)));
     }
+    if let [job] = batch {
+        return (1, the_only_one(connection, &mut **job));
+    }
     for (i, job) in batch.iter_mut().enumerate() {
         job.run(connection);
         // SQLite itself rolls everything back after some errors, a full disk for one.
@@ -135,12 +146,28 @@ fn one_transaction(
             return (i + 1, Err(Failure::before_commit(rolled_back())));
         }
     }
+    (batch.len(), commit(connection))
+}
+
+/// Without a savepoint, for which SQLite would copy every page that the job changes.
+fn the_only_one(connection: &Connection, job: &mut dyn Job) -> Result<(), Failure> {
+    let succeeded = job.run_alone(connection);
+    if connection.is_autocommit() {
+        return Err(Failure::before_commit(rolled_back()));
+    }
+    match succeeded {
+        true => commit(connection),
+        false => statement(connection, "ROLLBACK").map_err(Failure::before_commit),
+    }
+}
+
+fn commit(connection: &Connection) -> Result<(), Failure> {
     let end = statement(connection, "COMMIT").map_err(Failure::at_commit);
     if !connection.is_autocommit() {
         // Should this fail, the next BEGIN fails and says so.
         let _ = statement(connection, "ROLLBACK");
     }
-    (batch.len(), end)
+    end
 }
 
 fn begin(connection: &Connection, durability: &mut Option<Durability>, wanted: Durability) -> rusqlite::Result<()> {
@@ -227,6 +254,19 @@ mod tests {
         assert!(first.is_ok() && third.is_ok());
         assert!(matches!(second, Err(StoreError::Broken(_))));
         assert_eq!(count(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_alone_leaves_no_trace_either() {
+        let writer = counting();
+        for number in 1..4 {
+            let failed = writer.run(Durability::Full, move |c| refused(c, number)).await;
+            assert!(matches!(failed, Err(StoreError::Broken(_))), "{failed:?}");
+            writer.run(Durability::Full, move |c| insert(c, number)).await.unwrap();
+        }
+        let failed = writer.run(Durability::Full, roll_everything_back).await;
+        assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+        assert_eq!(count(&writer).await, 3);
     }
 
     /// What SQLite does by itself when the disk is full.
