@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, StreamId, Unsealed, verify_chain};
 use persistence::conformance::{self, Harness};
-use persistence::{Commit, Journal, Stores};
+use persistence::{Collection, Commit, Expect, Journal, Stores, Write};
 use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -64,6 +64,35 @@ async fn search() {
 #[tokio::test]
 async fn lease_on_one_thread() {
     conformance::lease_suite(&Folders::default()).await;
+}
+
+#[tokio::test]
+async fn whoever_writes_does_not_wait_for_a_large_collection_to_be_dropped() {
+    let place = tempfile::tempdir().unwrap();
+    let documents = open(place.path()).await.documents;
+    let write = |collection: &str, id: String| Write {
+        collection: collection.to_owned(),
+        id,
+        expect: Expect::Anything,
+        body: Some(json!({}).into()),
+    };
+    for name in ["large", "small"] {
+        let (name, indexes): (_, &[_]) = (name.to_owned(), &[]);
+        documents.declare(&Collection { name, indexes }).await.unwrap();
+    }
+    let large = (0..20_000).map(|number| write("large", format!("{number}")));
+    documents.put(large.collect()).await.unwrap();
+    let dropping = tokio::spawn({
+        let documents = Arc::clone(&documents);
+        async move { documents.drop_collection("large").await }
+    });
+    let mut puts = 0;
+    while !dropping.is_finished() {
+        documents.put(vec![write("small", "one".to_owned())]).await.unwrap();
+        puts += 1;
+    }
+    dropping.await.unwrap().unwrap();
+    assert!(puts > 5, "{puts} writes came in between");
 }
 
 #[tokio::test]

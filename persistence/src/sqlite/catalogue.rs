@@ -9,6 +9,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{Collection, Index, StoreError};
 
 const MAX_NAME_BYTES: usize = 64;
+/// Before its number in the name of a collection that was dropped and is not cleared yet. No collection can be declared
+/// by such a name.
+const DROPPED: &str = "dropped:";
+/// Rows that are cleared at a time: whoever else writes waits for no more.
+const CLEARED: usize = 500;
 
 /// A declared collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,13 +163,86 @@ fn declare_index(connection: &Connection, entry: Entry, declared: &Index) -> Res
     Ok(())
 }
 
+/// Forgets a collection. What it held is there until [`clear_some`] has nothing left to do.
 pub(super) fn drop_collection(connection: &Connection, name: &str) -> Result<(), StoreError> {
-    let Some(entry) = find_entry(connection, name)? else {
-        return Ok(());
+    if let Some(Entry { number }) = find_entry(connection, name)? {
+        let sql = "UPDATE collections SET name = ?2 WHERE number = ?1";
+        connection.execute(sql, params![number, format!("{DROPPED}{number}")])?;
+    }
+    Ok(())
+}
+
+/// Clears a bit of what was dropped, here or by a process that died of it. False where nothing is left.
+pub(super) fn clear_some(connection: &Connection) -> Result<bool, StoreError> {
+    let Some(entry) = find_dropped(connection)? else {
+        return Ok(false);
     };
     let (documents, words) = (entry.documents(), entry.words());
+    if delete_some(connection, &documents, "id")? || delete_some(connection, &words, "word, id")? {
+        return Ok(true);
+    }
     connection.execute_batch(&format!("DROP TABLE {documents}; DROP TABLE {words};"))?;
     connection.execute("DELETE FROM indexes WHERE collection = ?1", [entry.number])?;
     connection.execute("DELETE FROM collections WHERE number = ?1", [entry.number])?;
-    Ok(())
+    Ok(true)
+}
+
+fn find_dropped(connection: &Connection) -> rusqlite::Result<Option<Entry>> {
+    let sql = "SELECT number FROM collections WHERE name >= ?1 AND name < ?1 || 'a' ORDER BY name LIMIT 1";
+    let found = connection.query_row(sql, [DROPPED], |row| Ok(Entry { number: row.get(0)? }));
+    found.optional()
+}
+
+/// Deletes from the table's beginning. False where nothing was left to delete.
+fn delete_some(connection: &Connection, table: &str, key: &str) -> rusqlite::Result<bool> {
+    let first = format!("SELECT {key} FROM {table} ORDER BY {key} LIMIT {CLEARED}");
+    let deleted = connection.execute(&format!("DELETE FROM {table} WHERE ({key}) IN ({first})"), [])?;
+    Ok(deleted > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(connection: &Connection, table: &str) -> usize {
+        let sql = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn what_was_dropped_is_cleared_bit_by_bit_and_even_by_the_next_life() {
+        let connection = Connection::open_in_memory().unwrap();
+        create_tables(&connection).unwrap();
+        for name in ["large", "kept"] {
+            create_collection(&connection, name).unwrap();
+        }
+        let large = entry(&connection, "large").unwrap();
+        for number in 0..CLEARED + 7 {
+            let id = format!("{number}");
+            let insert = format!("INSERT INTO {} VALUES (?1, 1, '{{}}')", large.documents());
+            connection.execute(&insert, [&id]).unwrap();
+            let insert = format!("INSERT INTO {} VALUES ('word', ?1)", large.words());
+            connection.execute(&insert, [&id]).unwrap();
+        }
+        drop_collection(&connection, "large").unwrap();
+        assert!(entry(&connection, "large").is_err());
+        assert_ne!(create_collection(&connection, "large").unwrap(), large);
+        for (documents, words) in [(7, CLEARED + 7), (0, CLEARED + 7), (0, 7), (0, 0)] {
+            assert!(clear_some(&connection).unwrap());
+            let left = (
+                count(&connection, &large.documents()),
+                count(&connection, &large.words()),
+            );
+            assert_eq!(left, (documents, words));
+        }
+        assert!(clear_some(&connection).unwrap());
+        assert!(!clear_some(&connection).unwrap());
+        let tables = format!(
+            "sqlite_schema WHERE name IN ('{}', '{}')",
+            large.documents(),
+            large.words()
+        );
+        assert_eq!(count(&connection, &tables), 0);
+        assert!(entry(&connection, "kept").is_ok() && entry(&connection, "large").is_ok());
+    }
 }

@@ -64,7 +64,15 @@ impl DocumentStore for SqliteDocuments {
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError> {
         let collection = collection.to_owned();
         let work = move |connection: &Connection| catalogue::drop_collection(connection, &collection);
-        self.database.writer.run(Durability::Full, work).await
+        self.database.writer.run(Durability::Full, work).await?;
+        // A job of its own each time, so that others come in between.
+        while self
+            .database
+            .writer
+            .run(Durability::Relaxed, catalogue::clear_some)
+            .await?
+        {}
+        Ok(())
     }
 
     fn change_mark(&self) -> Option<u64> {
