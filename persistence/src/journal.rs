@@ -29,7 +29,8 @@ pub struct CommitKey {
 /// What a walk found at one key of the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Walked {
-    pub key: CommitKey,
+    /// `None` where the key itself is damaged; `commit` tells how, then.
+    pub key: Option<CommitKey>,
     /// Or why it cannot be read any more.
     pub commit: Result<Commit, String>,
 }
@@ -78,7 +79,8 @@ pub trait Journal: Send + Sync {
 
     /// All commits of all streams behind the key `after`, at most `limit` of them, ordered by the stream's bytes and then
     /// by first version: the way through the whole journal. What is appended meanwhile is met where the walk has not
-    /// been yet. A commit that is damaged comes as the reason why it cannot be read, and hides none behind it.
+    /// been yet. A commit that is damaged comes as the reason why it cannot be read, and hides none behind it. Those
+    /// without a key come beyond `limit`, as many again at most, and a page that has nothing but them is the last.
     async fn walk(&self, after: Option<&CommitKey>, limit: usize) -> Result<Vec<Walked>, StoreError>;
 
     /// Commits not yet marked as published, at most `limit` (at least 1).

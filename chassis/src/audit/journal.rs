@@ -54,8 +54,8 @@ pub async fn audit_journal(
             enter(&mut last, &recorded.envelope.stream, audit, &mut report);
             take_in(audit, recorded)?;
         }
-        if let Some(fault) = checked.fault {
-            return Err(Difference::InStream(fault).into());
+        if let Some(difference) = checked.fault {
+            return Err(difference.into());
         }
         report.commits += checked.commits;
         report.envelopes += checked.envelopes;
@@ -108,7 +108,7 @@ impl Place {
 struct Checked {
     /// Everything before the fault, if there is one.
     recorded: Vec<Recorded>,
-    fault: Option<Fault>,
+    fault: Option<Difference>,
     /// The last that was met of each stream.
     heads: Vec<(StreamId, Head)>,
     commits: u64,
@@ -141,7 +141,8 @@ impl Walk {
             cause,
         })?;
         let Some(last) = walked.last() else { return Ok(None) };
-        self.after = Some(last.key.clone());
+        // What has no key is a fault, at which the walk ends anyway.
+        self.after = last.key.clone().or(self.after);
         let before = std::mem::replace(&mut self.before, place_of(last));
         self.limit = next_limit(&walked);
         Ok(Some((Page { before, walked }, self)))
@@ -161,9 +162,10 @@ fn next_limit(walked: &[Walked]) -> usize {
 /// `None` where it cannot be read: then the walk is at its end.
 fn place_of(walked: &Walked) -> Option<Place> {
     let last = walked.commit.as_ref().ok()?.envelopes.last()?;
+    let key = walked.key.as_ref()?;
     Some(Place {
-        stream: walked.key.stream.clone(),
-        first_version: walked.key.first_version,
+        stream: key.stream.clone(),
+        first_version: key.first_version,
         version: last.version,
         hash: last.hash,
     })
@@ -194,20 +196,41 @@ fn check(page: Page) -> Checked {
     checked
 }
 
-fn check_commit(at: Option<&Place>, walked: Walked, checked: &mut Checked) -> Result<(), Fault> {
+fn check_commit(at: Option<&Place>, walked: Walked, checked: &mut Checked) -> Result<(), Difference> {
     let Walked { key, commit } = walked;
+    let Some(key) = key else {
+        return Err(without_key(at, commit.err().unwrap_or_default()));
+    };
+    Ok(check_at(at, &key, commit, checked)?)
+}
+
+fn check_at(
+    at: Option<&Place>,
+    key: &CommitKey,
+    commit: Result<Commit, String>,
+    checked: &mut Checked,
+) -> Result<(), Fault> {
     let in_order = |at: &Place| (at.stream.as_str(), at.first_version) < (key.stream.as_str(), key.first_version);
     if !at.is_none_or(in_order) {
-        return Err(fault(&key, key.first_version, "the journal's order is broken here"));
+        return Err(fault(key, key.first_version, "the journal's order is broken here"));
     }
-    let unreadable = |why| fault(&key, key.first_version, format!("the commit cannot be read: {why}"));
+    let unreadable = |why| fault(key, key.first_version, format!("the commit cannot be read: {why}"));
     let commit = commit.map_err(unreadable)?;
-    check_bounds(&key, &commit)?;
+    check_bounds(key, &commit)?;
     let at = at.filter(|at| at.stream == key.stream);
     let previous = at.map_or((0, Hash::GENESIS), |at| (at.version, at.hash));
-    verify_chain(previous, &commit.envelopes).map_err(|broken| fault(&key, broken.version, broken.fault))?;
+    verify_chain(previous, &commit.envelopes).map_err(|broken| fault(key, broken.version, broken.fault))?;
     checked.commits += 1;
-    checked.read(&key, commit)
+    checked.read(key, commit)
+}
+
+fn without_key(at: Option<&Place>, why: String) -> Difference {
+    let behind = match at {
+        Some(at) => format!("the commit behind stream {}, version {}", at.stream, at.version),
+        None => "its first commit".to_owned(),
+    };
+    let what = format!("{behind}: {why}");
+    Difference::InJournal { what }
 }
 
 fn check_bounds(key: &CommitKey, commit: &Commit) -> Result<(), Fault> {
@@ -290,10 +313,10 @@ mod tests {
             }
             let id = Uuid::now_v7();
             all.push(Walked {
-                key: CommitKey {
+                key: Some(CommitKey {
                     stream: stream.clone(),
                     first_version: bounds.first,
-                },
+                }),
                 commit: Ok(Commit { id, envelopes }),
             });
         }
@@ -302,8 +325,10 @@ mod tests {
 
     /// Stream, version and rule of the fault in a page, and how many envelopes stand before it.
     fn fault_in(before: Option<Place>, walked: Vec<Walked>) -> Option<(String, u64, String)> {
-        let fault = check(Page { before, walked }).fault?;
-        Some((fault.stream.to_string(), fault.version, fault.rule))
+        match check(Page { before, walked }).fault? {
+            Difference::InStream(fault) => Some((fault.stream.to_string(), fault.version, fault.rule)),
+            other => panic!("{other}"),
+        }
     }
 
     #[track_caller]
@@ -364,7 +389,7 @@ mod tests {
         empty.commit.as_mut().unwrap().envelopes.clear();
         assert_named(fault_in(None, vec![empty]), "event/a", 1, "empty");
         let mut moved = whole;
-        moved.key.stream = StreamId::parse("event/b").unwrap();
+        moved.key.as_mut().unwrap().stream = StreamId::parse("event/b").unwrap();
         assert_named(fault_in(None, vec![moved]), "event/b", 1, "commit");
     }
 
@@ -433,6 +458,22 @@ mod tests {
             panic!("{outcome:?}");
         };
         assert_eq!(fault.version, 3);
+    }
+
+    #[test]
+    fn what_has_no_key_is_named_by_what_stands_before_it() {
+        let mut all = stream("event/a", &[2, 1], &booked());
+        (all[1].key, all[1].commit) = (None, Err("its key is nothing".to_owned()));
+        let checked = check(Page {
+            before: None,
+            walked: all,
+        });
+        let named = checked.fault.unwrap().to_string();
+        assert_eq!(
+            named,
+            "the journal: the commit behind stream event/a, version 2: its key is nothing"
+        );
+        assert_eq!((checked.envelopes, checked.heads.len()), (2, 1));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub enum Difference {
     /// In a file of exported envelopes.
     #[error("line {line}: {what}")]
     InLine { line: u64, what: String },
+    #[error("the journal: {what}")]
+    InJournal { what: String },
     #[error("the log: {what}")]
     InLog { what: String },
     #[error("view `{view}`, document `{id}`: {what}")]

@@ -38,7 +38,7 @@ async fn journal(folder: &Path, service: &str) -> Vec<Vec<Arc<Envelope>>> {
     loop {
         let page = journal.walk(after.as_ref(), 500).await.unwrap();
         let Some(last) = page.last() else { return all };
-        after = Some(last.key.clone());
+        after = last.key.clone();
         all.extend(page.into_iter().map(|walked| walked.commit.unwrap().envelopes));
     }
 }

@@ -170,6 +170,23 @@ async fn a_flipped_byte_in_the_journal_names_stream_and_version() {
     verify(folder.path()).await;
 }
 
+#[tokio::test]
+async fn a_damaged_key_names_what_stands_before_it() {
+    let (folder, event_id) = with_bookings(3).await;
+    let file = Connection::open(journal_of(folder.path())).unwrap();
+    let update = "UPDATE commits SET stream = 'inventory' || char(127) WHERE first_version = 3";
+    assert_eq!(file.execute(update, []).unwrap(), 1);
+    let error = difference(folder.path()).await;
+    // What stands before it in the journal's order is looked at first, and has a gap now.
+    let gap = format!("the first difference: stream inventory/{event_id}, version 4: ");
+    assert!(error.contains(&gap), "{error}");
+    let update = "UPDATE commits SET stream = 'a' || char(127) WHERE first_version = 4";
+    assert_eq!(file.execute(update, []).unwrap(), 1);
+    let error = difference(folder.path()).await;
+    let named = "the first difference: the journal: its first commit: its key is `a\u{7f}`, 4, which is none";
+    assert!(error.contains(named), "{error}");
+}
+
 /// Pages have room that is not used. What flips there is not seen, and does no harm.
 #[tokio::test]
 async fn wherever_a_byte_flips_it_is_named_or_changes_nothing() {

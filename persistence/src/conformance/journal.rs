@@ -413,10 +413,10 @@ async fn walk(journal: &dyn Journal, limit: usize) -> Vec<Commit> {
         let page = journal.walk(after.as_ref(), limit).await.unwrap();
         assert!(page.len() <= limit);
         let Some(last) = page.last() else { return all };
-        after = Some(last.key.clone());
+        after = last.key.clone();
         for walked in page {
             let commit = walked.commit.unwrap();
-            assert_eq!(commit.key().unwrap(), walked.key);
+            assert_eq!(commit.key(), walked.key);
             all.push(commit);
         }
     }
