@@ -70,12 +70,11 @@ impl Message {
     /// they still stand there in the open.
     pub fn of_damaged(key: String, json: &[u8], why: &str) -> Self {
         let text = String::from_utf8_lossy(json);
-        let stream = text_behind(&text, "\"stream\":\"").and_then(|rest| rest.split_once('"'));
-        let version =
-            text_behind(&text, "\"version\":").and_then(|rest| rest.split_once(|c: char| !c.is_ascii_digit()));
+        let stream = text_behind(&text, "\"stream\":\"", |c| c == '"');
+        let version = text_behind(&text, "\"version\":", |c| !c.is_ascii_digit());
         let mut attributes = BTreeMap::from([(DAMAGED.to_owned(), why.to_owned())]);
-        attributes.extend(stream.map(|(stream, _)| ("stream".to_owned(), stream.to_owned())));
-        attributes.extend(version.map(|(version, _)| ("streamversion".to_owned(), version.to_owned())));
+        attributes.extend(stream.map(|stream| ("stream".to_owned(), stream.to_owned())));
+        attributes.extend(version.map(|version| ("streamversion".to_owned(), version.to_owned())));
         Self {
             key,
             attributes,
@@ -120,6 +119,15 @@ impl Message {
         StreamId::parse(self.required("stream")?).map_err(|_| MessageError::Malformed("stream"))
     }
 
+    /// `stream inventory/a, version 7`, as far as it can be told; empty where not even the stream can.
+    pub fn place(&self) -> String {
+        match (self.stream(), self.version()) {
+            (Ok(stream), Ok(version)) => format!("stream {stream}, version {version}"),
+            (Ok(stream), Err(_)) => format!("stream {stream}"),
+            _ => String::new(),
+        }
+    }
+
     /// The version in its stream, where at least that can be read.
     pub fn version(&self) -> Result<u64, MessageError> {
         match self.parsed("streamversion")? {
@@ -154,6 +162,7 @@ impl Message {
     }
 }
 
-fn text_behind<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    Some(text.split_once(key)?.1)
+fn text_behind<'a>(text: &'a str, key: &str, ends: fn(char) -> bool) -> Option<&'a str> {
+    let rest = text.split_once(key)?.1;
+    rest.split(ends).next()
 }

@@ -37,7 +37,7 @@ pub fn audit_file(reader: impl BufRead, audit: &mut dyn Audit, seen: &dyn Fn(u64
             line: lines.number(),
             what,
         };
-        let envelope = line.map_err(|unreadable| in_line(unreadable.what()))?;
+        let envelope = line.map_err(in_line)?;
         let next = envelope.clone();
         match assembly.take(envelope).map_err(|fault| in_line(fault.to_string()))? {
             Taken::Repeat => report.repeats += 1,

@@ -146,7 +146,9 @@ impl Exported {
         let why = if message.is_meant_as_envelope() {
             self.damaged += 1;
             self.copies.lost(message);
-            format!("cannot be exported: {}{why}", place_of(message))
+            let place = message.place();
+            let colon = if place.is_empty() { "" } else { ": " };
+            format!("cannot be exported: {place}{colon}{why}")
         } else {
             self.foreign += 1;
             format!("is no envelope: {why}")
@@ -184,14 +186,5 @@ impl Copies {
         } else {
             self.unknown += 1;
         }
-    }
-}
-
-/// As far as it still tells.
-fn place_of(message: &Message) -> String {
-    match (message.stream(), message.version()) {
-        (Ok(stream), Ok(version)) => format!("stream {stream}, version {version}: "),
-        (Ok(stream), Err(_)) => format!("stream {stream}: "),
-        _ => String::new(),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use contracts::Envelope;
+use msgqueue::Message;
 
 /// The longest line that is read. A commit, and so an envelope, has at most 256 KiB.
 const MAX_LINE_BYTES: u64 = 2 << 20;
@@ -13,16 +14,8 @@ pub(crate) struct Lines<R> {
     text: Vec<u8>,
 }
 
-/// A line that is no envelope, and what of it can be told all the same.
-#[derive(Debug)]
-pub(crate) struct Unreadable {
-    pub(crate) why: String,
-    pub(crate) stream: Option<String>,
-    pub(crate) version: Option<u64>,
-}
-
-/// A line's length in bytes, and what it holds.
-pub(crate) type Line = (u64, Result<Envelope, Unreadable>);
+/// A line's length in bytes, and the envelope that it holds, or why there is none.
+pub(crate) type Line = (u64, Result<Envelope, String>);
 
 impl<R: BufRead> Lines<R> {
     pub(crate) fn new(reader: R) -> Self {
@@ -58,39 +51,15 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-fn read_line(text: &[u8]) -> Result<Envelope, Unreadable> {
+/// What a line that is no envelope still tells of its place stands before the reason.
+fn read_line(text: &[u8]) -> Result<Envelope, String> {
     serde_json::from_slice(text).map_err(|error| {
-        let text = String::from_utf8_lossy(text);
-        Unreadable {
-            why: format!("it is no envelope: {error}"),
-            stream: behind(&text, "\"stream\":\"").and_then(|rest| Some(rest.split_once('"')?.0.to_owned())),
-            version: behind(&text, "\"version\":").and_then(leading_number),
+        let why = format!("it is no envelope: {error}");
+        match Message::of_damaged(String::new(), text, &why).place() {
+            place if place.is_empty() => why,
+            place => format!("{place}: {why}"),
         }
     })
-}
-
-/// A damaged line may still show in the open what a look-up would not find.
-fn behind<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    Some(text.split_once(key)?.1)
-}
-
-fn leading_number(text: &str) -> Option<u64> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text[..end].parse().ok()
-}
-
-impl Unreadable {
-    /// Where the envelope belongs, as far as can be told.
-    pub(crate) fn what(&self) -> String {
-        let version = self
-            .version
-            .map(|version| format!(", version {version}"))
-            .unwrap_or_default();
-        match &self.stream {
-            Some(stream) => format!("stream {stream}{version}: {}", self.why),
-            None => self.why.clone(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -100,13 +69,12 @@ mod tests {
     #[test]
     fn a_damaged_line_still_tells_where_it_belongs() {
         let text = br#"{"id":"x","name":"event.booked","stream":"inventory/a","version":17,"commit":{"first":1"#;
-        let unreadable = read_line(text).unwrap_err();
-        let what = unreadable.what();
+        let what = read_line(text).unwrap_err();
         assert!(
             what.starts_with("stream inventory/a, version 17: it is no envelope"),
             "{what}"
         );
-        let what = read_line(b"{}").unwrap_err().what();
+        let what = read_line(b"{}").unwrap_err();
         assert!(what.starts_with("it is no envelope"), "{what}");
     }
 

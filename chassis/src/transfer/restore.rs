@@ -64,11 +64,7 @@ pub async fn restore(
     let mut lines = Lines::new(reader);
     let mut work = Work::new(Arc::clone(journal), kinds);
     while let Some((bytes, line)) = lines.next()? {
-        let taken = match line {
-            Ok(envelope) => work.take(envelope),
-            Err(unreadable) => Err(unreadable.what()),
-        };
-        if let Err(what) = taken {
+        if let Err(what) = line.and_then(|envelope| work.take(envelope)) {
             work.flush().await?;
             return Err(RestoreError::Refused {
                 line: lines.number(),
