@@ -43,7 +43,18 @@ pub fn not_carried_out<R>(recorded: &Recorded, error: DeskError<R>) -> Result<()
         stream: recorded.envelope.stream.clone(),
         version: recorded.envelope.version,
         detail,
+        holds_up: true,
     }]))
+}
+
+/// A reaction to `recorded` that was carried out but for some of it, and that keeps nothing behind it waiting.
+pub fn carried_out_but_for(recorded: &Recorded, detail: String) -> HandlerError {
+    HandlerError::Refused(vec![Refusal {
+        stream: recorded.envelope.stream.clone(),
+        version: recorded.envelope.version,
+        detail,
+        holds_up: false,
+    }])
 }
 
 /// The consumer group of a service's policies.

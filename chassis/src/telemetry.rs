@@ -1,4 +1,6 @@
 //! Logs go to standard output, one line each, for people or as JSON.
+//!
+//! Services log. The operator's commands do not: they print what they find, and their error is one line.
 
 use std::io::IsTerminal;
 

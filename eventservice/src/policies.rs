@@ -11,7 +11,7 @@ use chassis::Recorded;
 use chassis::consumer::HandlerError;
 use chassis::desk::{Desk, Request};
 use chassis::faults;
-use chassis::policies::{Policy, not_carried_out};
+use chassis::policies::{Policy, carried_out_but_for, not_carried_out};
 use contracts::{Actor, DomainEvent, EventDetails, LocationDetails, StreamId, StreamKind};
 use persistence::{Collection, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
 use serde_json::json;
@@ -84,9 +84,9 @@ impl FollowLocation {
         }
     }
 
-    /// An event that cannot follow does not keep the others at the location from it.
+    /// An event that cannot follow keeps no other from it: neither those at the location now, nor what changes next.
     async fn location_changed(&self, recorded: &Recorded, details: &LocationDetails) -> Result<(), HandlerError> {
-        let mut outcome = Ok(());
+        let mut left = Vec::new();
         let mut query = Query::all(BY_LOCATION, PAGE);
         query.equals = vec![json!(details.id)];
         loop {
@@ -97,13 +97,25 @@ impl FollowLocation {
                     version: recorded.envelope.version,
                 };
                 match self.follow(recorded, &event.id, place).await {
-                    Err(refused @ HandlerError::Refused(_)) => outcome = Err(refused),
+                    Err(HandlerError::Refused(refusals)) => left.extend(
+                        refusals
+                            .into_iter()
+                            .map(|refusal| format!("event {} does not follow: {}", event.id, refusal.detail)),
+                    ),
                     followed => followed?,
                 }
             }
             match page.next {
                 Some(next) => query.after = Some(next),
-                None => return outcome,
+                None => break,
+            }
+        }
+        match left.first() {
+            None => Ok(()),
+            Some(first) if left.len() == 1 => Err(carried_out_but_for(recorded, first.clone())),
+            Some(first) => {
+                let detail = format!("{first}; and {} more do not", left.len() - 1);
+                Err(carried_out_but_for(recorded, detail))
             }
         }
     }

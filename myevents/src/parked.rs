@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::config::{Flags, Settings, SettingsError};
-use chassis::consumer::parking::{Parked, Parking};
+use chassis::consumer::parking::{Listed, Parking};
 use chassis::views::Generations;
 use clap::Subcommand;
 use contracts::{Envelope, StreamId};
@@ -87,7 +87,7 @@ struct Stored {
 struct Entry {
     service: &'static str,
     broker: String,
-    parked: Parked,
+    parked: Listed,
 }
 
 /// The last version of each parked stream that the journals hold; 0 where they do not know the stream.

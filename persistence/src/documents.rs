@@ -126,6 +126,10 @@ pub trait DocumentStore: Send + Sync {
     /// was there all along, whatever is inserted meanwhile.
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError>;
 
+    /// The places in the index of what [`DocumentStore::find`] would return, at most as many as the query's limit, and
+    /// nothing of the documents themselves. Fewer than the limit are the last.
+    async fn keys(&self, collection: &str, query: Query) -> Result<Vec<Cursor>, StoreError>;
+
     /// The documents behind the id `after`, at most `limit` of them, in the order of their ids' bytes: the way through a
     /// whole collection. Loses and repeats no document that was there all along, whatever is written meanwhile.
     async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError>;

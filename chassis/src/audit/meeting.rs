@@ -92,7 +92,7 @@ impl LiveGroup {
 
     async fn has_parked(&self, streams: impl Iterator<Item = &String>) -> Result<bool, AuditError> {
         for stream in streams.filter_map(|stream| StreamId::parse(stream).ok()) {
-            if !self.parking.behind(&self.name, &stream, 0).await?.is_empty() {
+            if self.parking.first(&self.name, &stream).await?.is_some() {
                 return Ok(true);
             }
         }
@@ -201,13 +201,13 @@ impl Meeting {
             return Ok(in_view(view, id, "nothing in the log leads to it".to_owned()));
         };
         let parked = match StreamId::parse(&stream) {
-            Ok(stream) => self.parking.behind(&self.group, &stream, 0).await?,
+            Ok(stream) => self.parking.of(&self.group, &stream).await?,
             Err(_) => Vec::new(),
         };
         Ok(in_view(
             view,
             id,
-            match parked.first() {
+            match parked.first().map(|copy| &copy.parked) {
                 None => format!("it shows stream {stream}, version {version}, which the log does not have"),
                 Some(parked) => format!(
                     "it shows stream {stream}, version {version}; its replay stops before version {}, which the log has so that \

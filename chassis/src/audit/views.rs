@@ -123,7 +123,7 @@ async fn audit(
         newer,
         foreign: meeting.replay.chains.foreign,
         behind: meeting.live.lag().await?,
-        parked: meeting.live.parking.list(Some(&meeting.live.name)).await?.len(),
+        parked: meeting.live.parking.waiting(&meeting.live.name).await?.count,
     })
 }
 

@@ -66,8 +66,8 @@ pub enum HandlerError {
     /// Something else has to happen first. The same envelopes come again.
     #[error("not possible yet: {0}")]
     NotYet(String),
-    /// As things are, trying again does not help. These envelopes are parked, those behind them wait, and the rest of
-    /// the batch comes again without them.
+    /// As things are, trying again does not help. These envelopes are parked, and the rest of the batch comes again
+    /// without them.
     #[error("what is reacted to cannot be carried out")]
     Refused(Vec<Refusal>),
 }
@@ -78,6 +78,8 @@ pub struct Refusal {
     pub stream: StreamId,
     pub version: u64,
     pub detail: String,
+    /// Whether those behind it in its stream wait. If not, it is tried again beside them, as what is still owed.
+    pub holds_up: bool,
 }
 
 #[derive(Debug, Error)]
@@ -148,13 +150,13 @@ impl Consumer {
 
     /// Tries parked messages again and measures. Whether that shows that consuming works: only where nothing waits.
     async fn sweep(&self, parked: &mut HashSet<StreamId>, stage: &Stage) -> Result<bool, StepError> {
-        for stream in self.parking.streams(&self.group).await? {
+        for stream in self.parking.waiting(&self.group).await?.streams {
             self.heal(&stream).await?;
         }
         let lag = self.measure(stage).await?;
-        let left = self.parking.list(Some(&self.group)).await?;
-        self.metrics.set_parked(&self.group, left.len());
-        *parked = step::parked_streams(&left);
+        let left = self.parking.waiting(&self.group).await?;
+        self.metrics.set_parked(&self.group, left.count);
+        *parked = left.streams;
         Ok(lag.is_none_or(|lag| lag == 0))
     }
 

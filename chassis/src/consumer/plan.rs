@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use contracts::{DecodeError, Envelope, StreamId};
+use contracts::{DecodeError, Envelope, Hash, StreamId, verify_chain};
 use msgqueue::Delivery;
 
 use super::Refusal;
@@ -26,6 +26,8 @@ pub(crate) enum Verdict {
     Gap,
     /// The next version, but the handler can do nothing with it.
     Refused(String),
+    /// The next version, of which the handler still owes something.
+    Owed(String),
     Unreadable(UnreadableMessage),
 }
 
@@ -37,7 +39,7 @@ pub(crate) enum Incoming {
 
 /// What the handler has refused so far of a batch.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Refused(HashMap<(StreamId, u64), String>);
+pub(crate) struct Refused(HashMap<(StreamId, u64), (String, bool)>);
 
 /// The progress of the streams at hand, as it develops while a batch is sorted.
 pub(crate) struct Plan {
@@ -60,8 +62,15 @@ impl Refused {
     pub(crate) fn note(&mut self, refusals: Vec<Refusal>) -> bool {
         let before = self.0.len();
         let entries = refusals.into_iter();
-        self.0
-            .extend(entries.map(|refusal| ((refusal.stream, refusal.version), refusal.detail)));
+        self.0.extend(entries.map(|refusal| {
+            let Refusal {
+                stream,
+                version,
+                detail,
+                holds_up,
+            } = refusal;
+            ((stream, version), (detail, holds_up))
+        }));
         self.0.len() > before
     }
 }
@@ -96,9 +105,15 @@ impl Plan {
         let position = Position {
             version: envelope.version,
             envelope_id: envelope.id,
+            hash: Some(envelope.hash),
         };
-        if let Some(detail) = self.refused.0.get(&(stream.clone(), position.version)) {
-            return Verdict::Refused(detail.clone());
+        if let Some((detail, holds_up)) = self.refused.0.get(&(stream.clone(), position.version)) {
+            let detail = detail.clone();
+            if *holds_up {
+                return Verdict::Refused(detail);
+            }
+            self.advanced.insert(stream, position);
+            return Verdict::Owed(detail);
         }
         let verdict = match Recorded::read(envelope) {
             Ok(recorded) => Verdict::Apply(Box::new(recorded)),
@@ -113,6 +128,19 @@ impl Plan {
         self.advanced
             .get(stream)
             .or_else(|| self.kept.get(stream)?.position.as_ref())
+    }
+
+    pub(crate) fn is_refused(&self, stream: &StreamId, version: u64) -> bool {
+        self.refused.0.contains_key(&(stream.clone(), version))
+    }
+
+    /// Whether the envelope is the next version, hash for hash. True where no hash is known to compare with.
+    pub(crate) fn is_followed_by(&self, envelope: &Envelope) -> bool {
+        let at = match self.position(&envelope.stream) {
+            None => Some((0, Hash::GENESIS)),
+            Some(position) => position.hash.map(|hash| (position.version, hash)),
+        };
+        at.is_none_or(|at| verify_chain(at, std::slice::from_ref(envelope)).is_ok())
     }
 
     pub(crate) fn version(&self, stream: &StreamId) -> u64 {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::StreamId;
+use contracts::{Hash, StreamId};
 use persistence::{Collection, Document, DocumentStore, Expect, StoreError, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) struct Position {
     pub(crate) version: u64,
     pub(crate) envelope_id: Uuid,
+    /// Absent in what an earlier version wrote.
+    pub(crate) hash: Option<Hash>,
 }
 
 /// A position with the revision of its record; revision 0 where there is no record yet.
@@ -109,7 +111,7 @@ impl Progress {
             } else {
                 Expect::Revision(revision)
             },
-            body: Some(json!({ "version": position.version, "envelope_id": position.envelope_id }).into()),
+            body: Some(json!(position).into()),
         }
     }
 

@@ -46,7 +46,7 @@ impl<'a> Session<'a> {
             behind,
             stage,
             subscription: consumer.listener.subscribe(&consumer.group).await?,
-            parked: consumer.parking.streams(&consumer.group).await?,
+            parked: consumer.parking.waiting(&consumer.group).await?.streams,
             computed: VecDeque::new(),
             measured: Instant::now(),
         };

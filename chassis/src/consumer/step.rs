@@ -8,7 +8,7 @@ use msgqueue::{Delivery, Message};
 use persistence::Write;
 use tracing::{error, warn};
 
-use super::parking::{Parked, Reason, reason_of};
+use super::parking::{Copy, Parked, Reason, reason_of};
 use super::plan::{Incoming, Plan, Refused, Verdict};
 use super::{Consumer, HandlerError, StepError};
 use crate::faults;
@@ -19,8 +19,8 @@ struct Sorted {
     plan: Plan,
     apply: Vec<Recorded>,
     park: Vec<Parked>,
-    /// Parked versions that are settled with this batch.
-    settled: Vec<(StreamId, u64)>,
+    /// What is settled with this batch of what was parked, by ids.
+    settled: Vec<String>,
 }
 
 impl Consumer {
@@ -106,6 +106,7 @@ impl Consumer {
                 self.park(sorted, delivery.message(), Reason::Gap, detail);
             }
             Verdict::Refused(detail) => self.park(sorted, delivery.message(), Reason::Refused, detail),
+            Verdict::Owed(detail) => self.park(sorted, delivery.message(), Reason::Owed, detail),
             Verdict::Unreadable(error) => self.park(sorted, delivery.message(), reason_of(&error), error.to_string()),
         }
     }
@@ -138,24 +139,52 @@ impl Consumer {
 
     /// Takes parked versions of a stream that follow what is applied, and forgets those that were applied meanwhile.
     async fn unpark(&self, sorted: &mut Sorted, stream: &StreamId) -> Result<(), StepError> {
-        for parked in self.parking.behind(&self.group, stream, 0).await? {
-            let next = sorted.plan.version(stream) + 1;
-            if parked.version > next {
+        let first = self.parking.first(&self.group, stream).await?;
+        if first.is_none_or(|first| first > sorted.plan.version(stream) + 1) {
+            return Ok(());
+        }
+        let parked = self.parking.of(&self.group, stream).await?;
+        for copies in parked.chunk_by(|one, other| one.parked.version == other.parked.version) {
+            let (version, next) = (copies[0].parked.version, sorted.plan.version(stream) + 1);
+            if version > next || version == next && !self.take_one_of(sorted, stream, copies) {
                 return Ok(());
             }
-            if parked.version == next && !self.take_parked(sorted, &parked) {
-                return Ok(());
+            for copy in copies {
+                settle_copy(sorted, stream, copy);
             }
-            sorted.settled.push((stream.clone(), parked.version));
         }
         Ok(())
     }
 
+    /// Of several that claim to be the next version it is the one that follows. False where none of them can be taken.
+    fn take_one_of(&self, sorted: &mut Sorted, stream: &StreamId, copies: &[Copy]) -> bool {
+        let read = |copy: &Copy| copy.parked.message.to_envelope().ok();
+        for (parked, envelope) in copies.iter().filter_map(|copy| Some((&copy.parked, read(copy)?))) {
+            if sorted.plan.is_followed_by(&envelope) && self.take_parked(sorted, parked, envelope) {
+                return true;
+            }
+        }
+        for copy in copies {
+            if read(copy).is_some_and(|envelope| !sorted.plan.is_followed_by(&envelope)) {
+                self.set_aside(sorted, stream, &copy.parked);
+            }
+        }
+        false
+    }
+
+    fn set_aside(&self, sorted: &mut Sorted, stream: &StreamId, parked: &Parked) {
+        if parked.reason == Reason::Impostor {
+            return;
+        }
+        let detail = format!(
+            "it does not follow version {} as it was applied",
+            sorted.plan.version(stream)
+        );
+        self.park(sorted, parked.message.clone(), Reason::Impostor, detail);
+    }
+
     /// False where the parked message still cannot be read, or is refused.
-    fn take_parked(&self, sorted: &mut Sorted, parked: &Parked) -> bool {
-        let Ok(envelope) = parked.message.to_envelope() else {
-            return false;
-        };
+    fn take_parked(&self, sorted: &mut Sorted, parked: &Parked, envelope: Envelope) -> bool {
         match sorted.plan.sort(Arc::new(envelope)) {
             Verdict::Apply(recorded) => sorted.apply.push(*recorded),
             Verdict::Unreadable(_) => return false,
@@ -165,6 +194,7 @@ impl Consumer {
                 }
                 return false;
             }
+            Verdict::Owed(detail) => self.park(sorted, parked.message.clone(), Reason::Owed, detail),
             Verdict::Pass | Verdict::Repeat | Verdict::Impostor | Verdict::Gap => {}
         }
         true
@@ -177,7 +207,7 @@ impl Consumer {
         faults::point("consumer.handled");
         for parked in &sorted.park {
             self.report(parked);
-            writes.extend(self.parking.write(parked).await?);
+            writes.extend(self.parking.writes(parked).await?);
         }
         for (stream, revision, position) in sorted.plan.advances() {
             writes.push(self.progress.write(stream, revision, position));
@@ -196,9 +226,29 @@ impl Consumer {
     }
 
     fn removals(&self, sorted: &Sorted) -> Vec<Write> {
-        let removal = |(stream, version): &(StreamId, u64)| self.parking.removal(&self.group, stream, *version);
+        let removal = |id: &String| self.parking.removal(id.clone());
         sorted.settled.iter().map(removal).collect()
     }
+}
+
+/// Forgets what was applied. What is owed of it is tried again, or stays.
+fn settle_copy(sorted: &mut Sorted, stream: &StreamId, copy: &Copy) {
+    let (parked, message) = (&copy.parked, &copy.parked.message);
+    let is_owed = |parked: &Parked| parked.reason == Reason::Owed && parked.message == *message;
+    if sorted.park.iter().any(is_owed) {
+        return;
+    }
+    if parked.reason == Reason::Owed {
+        let read = || Recorded::read(Arc::new(message.to_envelope().ok()?)).ok();
+        let tried = if sorted.plan.is_refused(stream, parked.version) {
+            None
+        } else {
+            read()
+        };
+        let Some(recorded) = tried else { return };
+        sorted.apply.push(recorded);
+    }
+    sorted.settled.push(copy.id.clone());
 }
 
 /// Notes what was refused. False where it was not that, or nothing new.
@@ -220,7 +270,7 @@ fn streams_of(incoming: &[Incoming]) -> Vec<StreamId> {
     streams.into_iter().cloned().collect()
 }
 
-pub(crate) fn parked_streams(parked: &[Parked]) -> HashSet<StreamId> {
+fn parked_streams(parked: &[Parked]) -> HashSet<StreamId> {
     parked
         .iter()
         .filter_map(|entry| StreamId::parse(&entry.stream).ok())

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use persistence::{Body, Collection, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write};
+use persistence::{
+    Body, Collection, Cursor, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write,
+};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -149,6 +151,11 @@ impl DocumentStore for WriteBehind {
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError> {
         self.flush().await.map_err(into_store_error)?;
         self.store.find(collection, query).await
+    }
+
+    async fn keys(&self, collection: &str, query: Query) -> Result<Vec<Cursor>, StoreError> {
+        self.flush().await.map_err(into_store_error)?;
+        self.store.keys(collection, query).await
     }
 
     async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {

@@ -273,7 +273,7 @@ impl Work<'_> {
         Ok(Rebuilt {
             read,
             took,
-            parked: self.parking.list(Some(&group)).await?.len(),
+            parked: self.parking.waiting(&group).await?.count,
             views: Vec::new(),
         })
     }

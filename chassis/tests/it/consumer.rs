@@ -1,5 +1,6 @@
 //! Whatever the broker does, an envelope is applied once and in order, or parked with its reason.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use chassis::Recorded;
 use chassis::consumer::parking::Reason;
 use chassis::consumer::{Handler, HandlerError};
 use chassis::health::{Health, State};
-use contracts::StreamId;
+use contracts::{Envelope, Hash, StreamId};
 use msgqueue::Message;
 use persistence::{DocumentStore, Expect, Write};
 use serde_json::json;
@@ -162,13 +163,10 @@ async fn a_newer_schema_is_parked_and_survives_a_restart() {
     let witness = Arc::new(Witness::default());
     let consumer = parts.consume(&witness).await;
     let envelopes = bookings(A, 3);
-    parts.emit(&envelopes[..1]).await;
-    parts
-        .log
-        .emit_raw(&[with_attribute(&envelopes[1], "schemaversion", "99")])
-        .await
-        .unwrap();
-    parts.emit(&envelopes[2..]).await;
+    let mut newer = envelopes[1].sealed.clone();
+    newer.schema_version = 99;
+    let newer = newer.seal(&envelopes[0].hash, None);
+    parts.emit(&[envelopes[0].clone(), newer, envelopes[2].clone()]).await;
     all_consumed(&parts, &witness, B).await;
     consumer.stop().await;
 
@@ -366,5 +364,76 @@ async fn a_long_queue_behind_a_gap_heals_at_once() {
     parts.emit(&envelopes[..1]).await;
     let all: Vec<u64> = (1..=1_200).collect();
     applied(&witness, A, &all).await;
+    consumer.stop().await;
+}
+
+/// Changed by somebody, with a hash of its own.
+fn forged(envelope: &Envelope) -> Envelope {
+    let mut forged = envelope.sealed.clone();
+    forged.payload["seats"] = json!(99);
+    forged.seal(&Hash::GENESIS, None)
+}
+
+#[tokio::test]
+async fn of_several_that_wait_for_a_gap_the_one_is_applied_that_follows() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let envelopes = bookings(A, 4);
+    parts
+        .emit(&[forged(&envelopes[2]), envelopes[2].clone(), forged(&envelopes[3])])
+        .await;
+    all_consumed(&parts, &witness, B).await;
+    assert_eq!(
+        reasons(&parts).await,
+        [(3, Reason::Gap), (3, Reason::Gap), (4, Reason::Gap)]
+    );
+    parts.emit(&envelopes[..2]).await;
+    applied(&witness, A, &[1, 2, 3]).await;
+    assert_eq!(witness.seats(A), [1, 1, 1]);
+    // It has nobody to give way to, and waits for the right one.
+    eventually("the other one is set aside", || async {
+        (reasons(&parts).await == [(4, Reason::Impostor)]).then_some(())
+    })
+    .await;
+    parts.emit(&envelopes[3..]).await;
+    applied(&witness, A, &[1, 2, 3, 4]).await;
+    eventually("nothing is parked", || async {
+        parts.parked().await.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(witness.seats(A), [1, 1, 1, 1]);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_only_owed_holds_nothing_up_and_is_tried_again() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    witness.lets_pass.store(true, Ordering::Relaxed);
+    *witness.refuses.lock().unwrap() = vec![(A.to_owned(), 2), (A.to_owned(), 4)];
+    let envelopes = bookings(A, 5);
+    let consumer = parts.consume(&witness).await;
+    // The last two wait for a gap, so that one of them is owed when it is taken out of what is parked.
+    parts.emit(&envelopes[..2]).await;
+    parts.emit(&envelopes[3..]).await;
+    all_consumed(&parts, &witness, B).await;
+    parts.emit(&envelopes[2..3]).await;
+    applied(&witness, A, &[1, 3, 5]).await;
+    eventually("what is owed is parked", || async {
+        (reasons(&parts).await == [(2, Reason::Owed), (4, Reason::Owed)]).then_some(())
+    })
+    .await;
+    consumer.stop().await;
+
+    let consumer = parts.consume(&witness).await;
+    all_consumed(&parts, &witness, "inventory/mark").await;
+    assert_eq!(reasons(&parts).await, [(2, Reason::Owed), (4, Reason::Owed)]);
+    witness.refuses.lock().unwrap().clear();
+    applied(&witness, A, &[1, 3, 5, 2, 4]).await;
+    eventually("nothing is parked", || async {
+        parts.parked().await.is_empty().then_some(())
+    })
+    .await;
     consumer.stop().await;
 }

@@ -15,7 +15,7 @@ use chassis::packed::{Key, PackedMap, Reader, Value as Packed};
 use contracts::{Actor, DomainEvent, EventBooked, IdempotencyDigests, StreamId};
 use futures::future::join_all;
 use jiff::Timestamp;
-use persistence::{Collection, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write};
+use persistence::{Collection, Cursor, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write};
 use serde_json::{Value, json};
 
 use crate::support::Parts;
@@ -353,6 +353,10 @@ impl DocumentStore for Dying {
 
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError> {
         self.documents.find(collection, query).await
+    }
+
+    async fn keys(&self, collection: &str, query: Query) -> Result<Vec<Cursor>, StoreError> {
+        self.documents.keys(collection, query).await
     }
 
     async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {

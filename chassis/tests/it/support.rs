@@ -1,9 +1,10 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chassis::Recorded;
 use chassis::clock::SystemClock;
-use chassis::consumer::parking::{Parked, Parking};
+use chassis::consumer::parking::{Listed, Parking};
 use chassis::consumer::{Consumer, Handler, HandlerError, Progress, Refusal};
 use chassis::health::Health;
 use chassis::metrics::Metrics;
@@ -43,7 +44,7 @@ impl Parts {
         self.log.broker().emitter.emit(&shared).await.unwrap();
     }
 
-    pub(crate) async fn parked(&self) -> Vec<Parked> {
+    pub(crate) async fn parked(&self) -> Vec<Listed> {
         let parking = Parking::open(Arc::clone(&self.stores.documents)).await.unwrap();
         parking.list(Some(GROUP)).await.unwrap()
     }
@@ -100,12 +101,17 @@ impl Running {
     }
 }
 
+/// Stream, version, and seats.
+type Applied = (String, u64, u64);
+
 /// A handler that notes what it was given, fails as often as it is told to, and refuses what it is told to.
 #[derive(Default)]
 pub(crate) struct Witness {
-    applied: Mutex<Vec<(String, u64)>>,
+    applied: Mutex<Vec<Applied>>,
     pub(crate) failures: Mutex<u32>,
     pub(crate) refuses: Mutex<Vec<(String, u64)>>,
+    /// Whether what is refused holds up its stream.
+    pub(crate) lets_pass: AtomicBool,
 }
 
 impl Witness {
@@ -114,9 +120,16 @@ impl Witness {
         let applied = self.applied.lock().unwrap();
         applied
             .iter()
-            .filter(|(of, _)| of == stream)
-            .map(|(_, version)| *version)
+            .filter(|(of, ..)| of == stream)
+            .map(|(_, version, _)| *version)
             .collect()
+    }
+
+    /// The seats of what was applied of a stream, in order.
+    pub(crate) fn seats(&self, stream: &str) -> Vec<u64> {
+        let applied = self.applied.lock().unwrap();
+        let of_stream = applied.iter().filter(|(of, ..)| of == stream);
+        of_stream.map(|(.., seats)| *seats).collect()
     }
 
     fn refused(&self, batch: &[Recorded]) -> Vec<Refusal> {
@@ -131,6 +144,7 @@ impl Witness {
                 stream: envelope.stream.clone(),
                 version: envelope.version,
                 detail: "told to refuse".to_owned(),
+                holds_up: !self.lets_pass.load(Ordering::Relaxed),
             })
             .collect()
     }
@@ -151,11 +165,11 @@ impl Handler for Witness {
             return Err(HandlerError::Refused(refused));
         }
         let mut applied = self.applied.lock().unwrap();
-        applied.extend(
-            batch
-                .iter()
-                .map(|r| (r.envelope.stream.to_string(), r.envelope.version)),
-        );
+        applied.extend(batch.iter().map(|recorded| {
+            let envelope = &recorded.envelope;
+            let seats = envelope.payload["seats"].as_u64().unwrap();
+            (envelope.stream.to_string(), envelope.version, seats)
+        }));
         Ok(Vec::new())
     }
 }

@@ -392,10 +392,15 @@ async fn a_long_stream_of_version_1_is_decided_on_after_every_start() {
     assert_eq!(formats(&journal)[1_499..], [(3_004, 1), (3_006, 2)]);
 }
 
+/// With the messages, which are not listed.
 async fn parked_by(folder: &TempDir, service: &str) -> Vec<Parked> {
-    let stores = stores_of(folder, service).await;
-    let parking = Parking::open(stores.documents).await.unwrap();
-    parking.list(Some(&format!("{service}.views.1"))).await.unwrap()
+    let documents = stores_of(folder, service).await.documents;
+    Parking::open(Arc::clone(&documents)).await.unwrap();
+    let found = documents.scan("parked", None, 100).await.unwrap();
+    let parked = found.into_iter().map(|document| document.read::<Parked>().unwrap());
+    parked
+        .filter(|parked| parked.group == format!("{service}.views.1"))
+        .collect()
 }
 
 /// The one message that each service's views have parked, for this reason.

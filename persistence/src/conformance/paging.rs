@@ -82,6 +82,23 @@ async fn find_all(documents: &dyn DocumentStore, mut query: Query) -> Vec<Docume
     loop {
         let page = documents.find("bookings", query.clone()).await.unwrap();
         assert!(page.documents.len() <= query.limit);
+        let keys = documents.keys("bookings", query.clone()).await.unwrap();
+        let ids = |documents: &[Document]| documents.iter().map(|document| document.id.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            keys.iter().map(|key| key.id.clone()).collect::<Vec<_>>(),
+            ids(&page.documents)
+        );
+        if let Some(last) = keys.last().filter(|_| page.next.is_some()) {
+            let behind = |cursor: &Cursor| Query {
+                after: Some(cursor.clone()),
+                ..query.clone()
+            };
+            let next = |cursor| documents.find("bookings", behind(cursor));
+            assert_eq!(
+                next(last).await.unwrap(),
+                next(page.next.as_ref().unwrap()).await.unwrap()
+            );
+        }
         assert!(
             page.next.is_none() || page.documents.len() == query.limit,
             "a page in the middle is full"

@@ -8,9 +8,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, para
 
 use super::catalogue;
 use super::database::{Database, sql_limit};
-use super::find::find;
+use super::find::{find, keys};
 use super::writer::Durability;
-use crate::{Collection, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write};
+use crate::{Collection, Cursor, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write};
 
 const MAX_ID_BYTES: usize = 300;
 
@@ -52,6 +52,12 @@ impl DocumentStore for SqliteDocuments {
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError> {
         let collection = collection.to_owned();
         let work = move |connection: &Connection| find(connection, &collection, &query);
+        self.database.readers.read(work).await
+    }
+
+    async fn keys(&self, collection: &str, query: Query) -> Result<Vec<Cursor>, StoreError> {
+        let collection = collection.to_owned();
+        let work = move |connection: &Connection| keys(connection, &collection, &query);
         self.database.readers.read(work).await
     }
 

@@ -5,7 +5,8 @@
 //! comparison of rows, is never true for null; and the runs without a value are parts of their own for the same reason.
 //! So each part is a conjunction that SQLite answers by one walk along the index.
 
-use rusqlite::{Connection, params_from_iter, types::Value as SqlValue};
+use rusqlite::types::{Value as SqlValue, ValueRef};
+use rusqlite::{Connection, Row, params_from_iter};
 use serde_json::Value;
 
 use super::catalogue::{self, Entry, StoredIndex};
@@ -51,15 +52,45 @@ pub(super) fn find(connection: &Connection, collection: &str, query: &Query) -> 
         // One more than asked for tells whether there is a next page.
         let room = limit.saturating_add(1) - documents.len();
         if room > 0 {
-            documents.extend(read_part(
-                connection,
-                &select(entry, &index, &part, query.descending),
-                &part,
-                room,
-            )?);
+            let sql = select(DOCUMENT, entry, &index, &part, query.descending);
+            documents.extend(read_part(connection, &sql, &part, room, |row| decode(raw(row)?))?);
         }
     }
     Ok(page(documents, &index, limit))
+}
+
+pub(super) fn keys(connection: &Connection, collection: &str, query: &Query) -> Result<Vec<Cursor>, StoreError> {
+    let entry = catalogue::entry(connection, collection)?;
+    let index = catalogue::index(connection, entry, query.index)?;
+    check(&index, query)?;
+    let (limit, fields) = (query.limit.max(1), index.fields.len());
+    let columns = columns(&index).join(", ");
+    let mut keys = Vec::new();
+    for part in parts(&index, query) {
+        let room = limit - keys.len();
+        if room > 0 {
+            let sql = select(&columns, entry, &index, &part, query.descending);
+            keys.extend(read_part(connection, &sql, &part, room, |row| {
+                read_key(row, &query.equals, fields)
+            })?);
+        }
+    }
+    Ok(keys)
+}
+
+/// The fields that are fixed are what was asked for: SQL does not tell true from 1.
+fn read_key(row: &Row<'_>, fixed: &[Value], fields: usize) -> Result<Cursor, StoreError> {
+    let mut values = fixed.to_vec();
+    for field in fixed.len()..fields {
+        values.push(match row.get_ref(field)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(number) => number.into(),
+            ValueRef::Real(number) => number.into(),
+            ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into(),
+        });
+    }
+    let id = row.get(fields)?;
+    Ok(Cursor { values, id })
 }
 
 fn page(mut documents: Vec<Document>, index: &StoredIndex, limit: usize) -> Page {
@@ -216,9 +247,17 @@ impl Comparison {
     }
 }
 
-/// The SQL that reads a part; its parameters are the values of the part's comparisons, then the limit.
-fn select(entry: Entry, index: &StoredIndex, part: &Part, descending: bool) -> String {
-    let columns: Vec<String> = index.expressions().into_iter().chain(["id".to_owned()]).collect();
+/// What a search reads of each document.
+const DOCUMENT: &str = "id, revision, body";
+
+/// The fields of an index, and behind them the id, as SQL.
+fn columns(index: &StoredIndex) -> Vec<String> {
+    index.expressions().into_iter().chain(["id".to_owned()]).collect()
+}
+
+/// The SQL that reads `what` of a part; its parameters are the values of the part's comparisons, then the limit.
+fn select(what: &str, entry: Entry, index: &StoredIndex, part: &Part, descending: bool) -> String {
+    let columns = columns(index);
     let terms = part
         .iter()
         .filter_map(|(field, term)| Some(sql_term(columns.get(*field)?, term)));
@@ -233,7 +272,7 @@ fn select(entry: Entry, index: &StoredIndex, part: &Part, descending: bool) -> S
     let free = columns.iter().skip(fixed_fields(part));
     let order: Vec<String> = free.map(|column| format!("{column}{direction}")).collect();
     format!(
-        "SELECT id, revision, body FROM {} INDEXED BY {} {filter} ORDER BY {} LIMIT ?",
+        "SELECT {what} FROM {} INDEXED BY {} {filter} ORDER BY {} LIMIT ?",
         entry.documents(),
         index.name(),
         order.join(", ")
@@ -259,7 +298,13 @@ fn sql_term(column: &str, term: &Term) -> String {
     }
 }
 
-fn read_part(connection: &Connection, sql: &str, part: &Part, limit: usize) -> Result<Vec<Document>, StoreError> {
+fn read_part<T>(
+    connection: &Connection,
+    sql: &str,
+    part: &Part,
+    limit: usize,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     let value = |(_, term): &(usize, Term)| match term {
         Term::Compares(_, value) => Some(SqlValue::Text(value.to_string())),
         Term::Null | Term::NotNull => None,
@@ -270,11 +315,11 @@ fn read_part(connection: &Connection, sql: &str, part: &Part, limit: usize) -> R
         .chain([SqlValue::Integer(sql_limit(limit))]);
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params_from_iter(parameters))?;
-    let mut documents = Vec::new();
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        documents.push(decode(raw(row)?)?);
+        found.push(read(row)?);
     }
-    Ok(documents)
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -365,7 +410,7 @@ mod tests {
             let index = catalogue::index(&connection, entry, query.index).unwrap();
             check(&index, &query).unwrap();
             for part in parts(&index, &query) {
-                let sql = select(entry, &index, &part, query.descending);
+                let sql = select(DOCUMENT, entry, &index, &part, query.descending);
                 let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
                 let steps: Vec<String> = statement
                     .raw_query()
@@ -380,6 +425,26 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_read_from_the_index_alone() {
+        let connection = declared();
+        let entry = catalogue::entry(&connection, "bookings").unwrap();
+        let index = catalogue::index(&connection, entry, "by_user_time").unwrap();
+        let query = Query {
+            equals: vec![json!("u1")],
+            ..Query::all("by_user_time", 10)
+        };
+        let part = &parts(&index, &query)[0];
+        let plan = |what: &str| -> String {
+            let sql = select(what, entry, &index, part, false);
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut rows = statement.raw_query();
+            rows.next().unwrap().unwrap().get("detail").unwrap()
+        };
+        assert!(plan(&columns(&index).join(", ")).contains("USING COVERING INDEX"));
+        assert!(!plan(DOCUMENT).contains("COVERING"));
+    }
+
+    #[test]
     fn the_first_field_of_a_part_bounds_its_walk() {
         let connection = declared();
         let entry = catalogue::entry(&connection, "bookings").unwrap();
@@ -391,7 +456,7 @@ mod tests {
             ..Query::all("by_user_time", 10)
         };
         let parts = parts(&index, &query);
-        let sql = select(entry, &index, &parts[0], false);
+        let sql = select(DOCUMENT, entry, &index, &parts[0], false);
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let step: String = statement.raw_query().next().unwrap().unwrap().get("detail").unwrap();
         assert!(step.ends_with("(<expr>=? AND <expr>>? AND <expr><?)"), "{step}");
