@@ -27,4 +27,4 @@ pub use error::StoreError;
 pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES, Walked};
 pub use lease::{Lease, LeaseRecord};
 pub use open::{OpenError, Stores, is_there, open, open_beside};
-pub use search::{Search, tokens};
+pub use search::{Indexed, Search, tokens};

@@ -16,7 +16,14 @@ pub trait Search: Send + Sync {
     /// Ids of at most `limit` documents that have, for each word of `text`, a word that begins with it; by id.
     /// A text without words finds nothing.
     async fn find(&self, collection: &str, text: &str, limit: usize) -> Result<Vec<String>, StoreError>;
+
+    /// What is found behind the id `after`, at most `limit` of it, in the order of the ids' bytes: the way through all
+    /// words of a collection.
+    async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Indexed>, StoreError>;
 }
+
+/// An id, and the words by which it is found, sorted.
+pub type Indexed = (String, Vec<String>);
 
 /// Words of one text that count, and characters of one word; what is behind them is cut off.
 const MAX_WORDS: usize = 500;

@@ -90,6 +90,10 @@ impl LiveGroup {
         self.listener.lag(&self.name).await?.ok_or(AuditError::NoMeasure)
     }
 
+    pub(super) async fn has_parked_anything(&self) -> Result<bool, AuditError> {
+        Ok(self.parking.waiting(&self.name).await?.count > 0)
+    }
+
     async fn has_parked(&self, streams: impl Iterator<Item = &String>) -> Result<bool, AuditError> {
         for stream in streams.filter_map(|stream| StreamId::parse(stream).ok()) {
             if self.parking.first(&self.name, &stream).await?.is_some() {
@@ -259,7 +263,7 @@ pub(super) fn different(view: &str, id: &str) -> AuditError {
     in_view(view, id, "it is not what its replay gives".to_owned())
 }
 
-fn in_view(view: &str, id: &str, what: String) -> AuditError {
+pub(super) fn in_view(view: &str, id: &str, what: String) -> AuditError {
     AuditError::Difference(Difference::InView {
         view: view.to_owned(),
         id: id.to_owned(),

@@ -11,6 +11,7 @@ mod meeting;
 mod replay;
 mod scratch;
 mod views;
+mod words;
 
 use std::error::Error;
 

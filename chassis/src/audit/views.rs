@@ -15,7 +15,7 @@ use super::log::{Heads, audit_log};
 use super::meeting::{LiveGroup, Meeting, Unsettled, different};
 use super::replay::{Replay, ReplayError};
 use super::scratch::Scratch;
-use super::{AuditError, Difference, Fault};
+use super::{AuditError, Difference, Fault, words};
 use crate::causes;
 use crate::clock::SystemClock;
 use crate::consumer::Progress;
@@ -149,6 +149,7 @@ async fn meet(
             before: live,
             after: Side {
                 documents: Arc::clone(&stores.documents),
+                search: Arc::clone(&stores.search),
                 generation,
                 progress,
             },
@@ -179,6 +180,7 @@ async fn live(place: &Workplace) -> Result<Option<Side>, AuditError> {
     };
     Ok(Some(Side {
         progress: Progress::open(Arc::clone(&documents), generation.progress()).await?,
+        search: Arc::clone(&place.stores.search),
         documents,
         generation,
     }))
@@ -232,6 +234,7 @@ async fn compare(meeting: &mut Meeting, view: String, told: Told<'_>) -> Result<
         }
         compared = walk(meeting, &view, last.as_deref(), &|_| {}).await?;
     }
+    unsettled.add(words::compare(meeting, &view).await?);
     Ok(ViewReport {
         view,
         digest,

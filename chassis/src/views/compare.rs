@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use contracts::StreamId;
-use persistence::{Document, DocumentStore, StoreError};
+use persistence::{Document, DocumentStore, Search, StoreError};
 use ring::digest::{Context, SHA256};
 use tokio::task::JoinHandle;
 
@@ -25,6 +25,7 @@ const MOST_APART: usize = 10_000;
 #[derive(Clone)]
 pub(crate) struct Side {
     pub(crate) documents: Arc<dyn DocumentStore>,
+    pub(crate) search: Arc<dyn Search>,
     pub(crate) generation: Generation,
     pub(crate) progress: Progress,
 }

@@ -14,6 +14,7 @@ mod live;
 pub mod rebuild;
 mod takeover;
 mod unit;
+mod words;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

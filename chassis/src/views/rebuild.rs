@@ -381,15 +381,17 @@ impl Work<'_> {
     }
 
     async fn compare(&self, build: &Build, progress: Progress) -> Result<Vec<Change>, RebuildError> {
-        let documents = &self.place.stores.documents;
+        let (documents, search) = (&self.place.stores.documents, &self.place.stores.search);
         let comparison = Comparison {
             before: Side {
                 documents: Arc::clone(documents),
+                search: Arc::clone(search),
                 generation: build.replaces.clone(),
                 progress: Progress::open(Arc::clone(documents), build.replaces.progress()).await?,
             },
             after: Side {
                 documents: Arc::clone(documents),
+                search: Arc::clone(search),
                 generation: build.generation.clone(),
                 progress,
             },

@@ -545,3 +545,30 @@ async fn a_document_that_nothing_leads_to_is_named() {
     let named = "view `bookings`, document `stray`: nothing in the log leads to it";
     assert!(error.contains(named), "{error}");
 }
+
+#[tokio::test]
+async fn words_by_which_a_document_is_not_found_or_wrongly_found_are_named() {
+    let (folder, event_id) = with_bookings(1).await;
+    let search = stores(folder.path(), "event").await.search;
+    let whole = search.scan("g1_events", None, 9).await.unwrap();
+    let text = whole[0].1.join(" ");
+    for (id, wrong, right) in [
+        (event_id.as_str(), "", text.as_str()),
+        (&event_id, "something else", &text),
+        ("stray", "stray", ""),
+    ] {
+        let index = async |text: &str| {
+            search
+                .index("g1_events", &[(id.to_owned(), text.to_owned())])
+                .await
+                .unwrap()
+        };
+        index(wrong).await;
+        let error = operate("verify", "event", folder.path(), &[]).await.failed();
+        let named = format!("view `events`, document `{id}`: it is not found by the words that its replay gives");
+        assert!(error.contains(&named), "{error}");
+        index(right).await;
+    }
+    let output = operate("verify", "event", folder.path(), &[]).await.succeeded();
+    assert!(output.ends_with("Everything agrees.\n"), "{output}");
+}

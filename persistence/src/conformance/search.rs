@@ -26,6 +26,7 @@ pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
         .check("an undeclared collection is refused by name", undeclared(h))
         .await;
     suite.check("search is dropped with its collection", dropped(h)).await;
+    suite.check("a scan meets all words once, by id", scanned(h)).await;
     suite
         .check("words are seen by other handles and after opening again", shared(h))
         .await;
@@ -263,6 +264,43 @@ async fn dropped(h: &dyn Harness) {
     stores.documents.drop_collection("events").await.unwrap();
     stores.documents.declare(&collection("events")).await.unwrap();
     assert_eq!(found(&*stores.search, "jazz").await, NOTHING);
+}
+
+async fn scanned(h: &dyn Harness) {
+    let search = declared(h).await.search;
+    let texts = [
+        ("b", "Rock opera"),
+        ("", "first"),
+        ("a", "one two"),
+        ("é", "jazz"),
+        ("gone", "soon"),
+        ("a b", "Z"),
+    ];
+    index(&*search, &texts).await;
+    index(&*search, &[("gone", ""), ("a", "two three")]).await;
+    let expected = [
+        ("", vec!["first"]),
+        ("a", vec!["three", "two"]),
+        ("a b", vec!["z"]),
+        ("b", vec!["opera", "rock"]),
+        ("é", vec!["jazz"]),
+    ];
+    for limit in [1, 2, 5, 100] {
+        let mut all: Vec<(String, Vec<String>)> = Vec::new();
+        loop {
+            let after = all.last().map(|(id, _)| id.as_str());
+            let page = search.scan("events", after, limit).await.unwrap();
+            assert!(page.len() <= limit);
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page);
+        }
+        let found = all
+            .iter()
+            .map(|(id, words)| (id.as_str(), words.iter().map(String::as_str).collect::<Vec<_>>()));
+        assert_eq!(found.collect::<Vec<_>>(), expected, "in pages of {limit}");
+    }
 }
 
 async fn shared(h: &dyn Harness) {

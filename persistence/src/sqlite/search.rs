@@ -8,7 +8,7 @@ use rusqlite::{Connection, params, params_from_iter, types::Value as SqlValue};
 use super::catalogue::{self, Entry};
 use super::database::{Database, sql_limit};
 use super::writer::Durability;
-use crate::{Search, StoreError, tokens};
+use crate::{Indexed, Search, StoreError, tokens};
 
 /// From this many matches on, the chance to meet one soon is better along the ids than along the words.
 const MANY_MATCHES: i64 = 2_000;
@@ -36,6 +36,12 @@ impl Search for SqliteSearch {
     async fn find(&self, collection: &str, text: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         let (collection, words) = (collection.to_owned(), asked_for(text));
         let work = move |connection: &Connection| find(connection, &collection, &words, limit);
+        self.database.readers.read(work).await
+    }
+
+    async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Indexed>, StoreError> {
+        let (collection, after) = (collection.to_owned(), after.map(str::to_owned));
+        let work = move |connection: &Connection| scan(connection, &collection, after.as_deref(), limit);
         self.database.readers.read(work).await
     }
 }
@@ -81,6 +87,35 @@ fn find(connection: &Connection, collection: &str, words: &[String], limit: usiz
     let mut statement = connection.prepare_cached(&select(entry, words.len(), by_ids))?;
     let ids = statement.query_map(params_from_iter(parameters), |row| row.get(0))?;
     Ok(ids.collect::<rusqlite::Result<Vec<String>>>()?)
+}
+
+fn scan(
+    connection: &Connection,
+    collection: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Indexed>, StoreError> {
+    let entry = catalogue::entry(connection, collection)?;
+    let (table, by_id) = (entry.words(), entry.words_by_id());
+    // The empty text is the first id there can be.
+    let (comparison, from) = after.map_or((">=", ""), |id| (">", id));
+    let sql = format!("SELECT id, word FROM {table} INDEXED BY {by_id} WHERE id {comparison} ?1 ORDER BY id, word");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([from])?;
+    let mut found: Vec<Indexed> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, word): (String, String) = (row.get(0)?, row.get(1)?);
+        if found.last().is_none_or(|(last, _)| *last != id) {
+            if found.len() == limit {
+                break;
+            }
+            found.push((id, Vec::new()));
+        }
+        if let Some((_, words)) = found.last_mut() {
+            words.push(word);
+        }
+    }
+    Ok(found)
 }
 
 fn has_many_matches(connection: &Connection, entry: Entry, word: &str) -> Result<bool, StoreError> {
