@@ -164,9 +164,10 @@ impl Consumer {
                 return true;
             }
         }
-        for copy in copies {
-            if read(copy).is_some_and(|envelope| !sorted.plan.is_followed_by(&envelope)) {
-                self.set_aside(sorted, stream, &copy.parked);
+        for (parked, envelope) in copies.iter().filter_map(|copy| Some((&copy.parked, read(copy)?))) {
+            // What this build cannot read keeps its reason.
+            if !sorted.plan.is_followed_by(&envelope) && Recorded::read(Arc::new(envelope)).is_ok() {
+                self.set_aside(sorted, stream, parked);
             }
         }
         false
