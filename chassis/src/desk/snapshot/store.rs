@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use contracts::{Hash, StreamId};
 use persistence::{Body, Collection, Document, DocumentStore, Expect, PutError, StoreError, Write};
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -36,8 +36,8 @@ const COLLECTION: &str = "snapshots";
 const CHUNK_BYTES: usize = 512 * 1024;
 /// A state above 512 MiB is not kept.
 const MAX_CHUNKS: usize = 1_024;
-/// Chunks read at a time.
-const READ_CHUNKS: usize = 8;
+/// Chunks read at a time, while those before are decoded.
+const READ_CHUNKS: usize = 2;
 /// Each write removes what is noted, so what is noted still after so many failed ones was removed before.
 const MOST_LEFTOVERS: usize = 8;
 
@@ -70,6 +70,12 @@ pub(super) enum WriteError {
     Closed,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The chunks of a snapshot so far.
+struct Joined {
+    bytes: Vec<u8>,
+    digest: Context,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,16 +122,17 @@ impl Snapshots {
             return Err(Unusable::Damaged);
         }
         let ids: Vec<String> = facts.chunks.ids().collect();
-        let mut texts = Vec::with_capacity(ids.len());
+        let mut joined = Joined::of_length(facts.length);
+        let mut chunks = Vec::new();
         for some in ids.chunks(READ_CHUNKS) {
             let some: Vec<&str> = some.iter().map(String::as_str).collect();
-            for document in self.documents.get(COLLECTION, &some).await? {
-                texts.push(document.ok_or(Unusable::Damaged)?);
-            }
+            let (found, with_those_before) =
+                tokio::try_join!(self.documents.get(COLLECTION, &some), take_in(joined, chunks))?;
+            joined = with_those_before.ok_or(Unusable::Damaged)?;
+            chunks = found;
         }
-        let (length, sha256) = (facts.length, facts.sha256.clone());
-        let joined = spawn_blocking(move || join(texts, length, &sha256)).await;
-        joined.map_err(|_| StoreError::Closed)?.ok_or(Unusable::Damaged)
+        let joined = take_in(joined, chunks).await?.ok_or(Unusable::Damaged)?;
+        joined.checked(facts).ok_or(Unusable::Damaged)
     }
 
     /// Keeps a snapshot in place of the one before. Returns the version that is kept now: a newer one stays, unless it
@@ -262,15 +269,32 @@ impl Snapshot {
     }
 }
 
-/// `None` where the chunks are not what was written.
-fn join(chunks: Vec<Document>, length: usize, sha256: &str) -> Option<Bytes> {
-    let mut bytes = Vec::with_capacity(length);
-    for chunk in chunks {
-        let base64 = chunk.read::<Chunk>().ok()?.base64;
-        STANDARD.decode_vec(base64, &mut bytes).ok()?;
+/// Decodes chunks where it holds up nobody; `None` where they are not what was written.
+async fn take_in(joined: Joined, chunks: Vec<Option<Document>>) -> Result<Option<Joined>, StoreError> {
+    let work = spawn_blocking(move || chunks.into_iter().try_fold(joined, Joined::with));
+    work.await.map_err(|_| StoreError::Closed)
+}
+
+impl Joined {
+    fn of_length(length: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(length),
+            digest: Context::new(&SHA256),
+        }
     }
-    let same = bytes.len() == length && hex::encode(digest(&SHA256, &bytes)) == sha256;
-    same.then(|| Bytes::from(bytes))
+
+    fn with(mut self, chunk: Option<Document>) -> Option<Self> {
+        let base64 = chunk?.read::<Chunk>().ok()?.base64;
+        let from = self.bytes.len();
+        STANDARD.decode_vec(base64, &mut self.bytes).ok()?;
+        self.digest.update(&self.bytes[from..]);
+        Some(self)
+    }
+
+    fn checked(self, facts: &Facts) -> Option<Bytes> {
+        let same = self.bytes.len() == facts.length && hex::encode(self.digest.finish()) == facts.sha256;
+        same.then(|| Bytes::from(self.bytes))
+    }
 }
 
 #[cfg(test)]
