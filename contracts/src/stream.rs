@@ -40,17 +40,24 @@ const MAX_BYTES: usize = 200;
 
 impl StreamId {
     pub fn parse(text: &str) -> Result<Self, InvalidStreamId> {
+        Self::check(text)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    fn check(text: &str) -> Result<(), InvalidStreamId> {
         let (kind, id) = text.split_once('/').ok_or(InvalidStreamId)?;
         let printable = text.bytes().all(|b| b.is_ascii_graphic());
         if kind.is_empty() || id.is_empty() || !printable || text.len() > MAX_BYTES {
             return Err(InvalidStreamId);
         }
-        Ok(Self(text.to_owned()))
+        Ok(())
     }
 
     /// The stream of the aggregate with this id. Fails where the id came from outside and is not printable.
     pub fn new(kind: StreamKind, id: &str) -> Result<Self, InvalidStreamId> {
-        Self::parse(&format!("{}/{id}", kind.as_str()))
+        let text = [kind.as_str(), "/", id].concat();
+        Self::check(&text)?;
+        Ok(Self(text))
     }
 
     pub fn as_str(&self) -> &str {
@@ -85,7 +92,8 @@ impl TryFrom<String> for StreamId {
     type Error = InvalidStreamId;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text)
+        Self::check(&text)?;
+        Ok(Self(text))
     }
 }
 

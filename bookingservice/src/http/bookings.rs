@@ -34,7 +34,7 @@ pub(crate) struct NewBooking {
 }
 
 impl NewBooking {
-    fn read(body: Map<String, Value>) -> Result<Self, Problem> {
+    fn read(body: &Map<String, Value>) -> Result<Self, Problem> {
         let mut form = Form::new(body);
         let seats = form.required(&["seats"], form::integer(1, MOST_SEATS));
         let user_id = form.optional(&["user_id"], form::id);
@@ -64,7 +64,7 @@ pub(super) async fn book(
     event_id: web::Path<String>,
     JsonBody(body): JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let booking = NewBooking::read(body.clone())?;
+    let booking = NewBooking::read(&body)?;
     let stream = inventory_of(&event_id)?;
     Token::of(&http)?
         .only(|stream| stream.is(StreamKind::Event))

@@ -54,7 +54,7 @@ pub(super) async fn register(
     api: web::Data<BookingApi>,
     JsonBody(body): JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let mut form = Form::new(body.clone());
+    let mut form = Form::new(&body);
     let person = read_person(&mut form);
     form.finish().map_err(Problem::invalid)?;
     let person = person.ok_or_else(Problem::internal)?;

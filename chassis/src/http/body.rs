@@ -45,7 +45,9 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
         .headers()
         .get(header::CONTENT_TYPE)
         .map(|value| value.to_str().unwrap_or_default());
-    let Some(stated) = stated else { return Ok(()) };
+    let Some(stated) = stated.filter(|stated| *stated != "application/json") else {
+        return Ok(());
+    };
     let essence = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
         return Ok(());

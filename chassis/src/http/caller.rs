@@ -1,6 +1,7 @@
 //! Who asks, and with what: the parts of a request that end up in envelopes.
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 use contracts::{Actor, TraceContext};
 use serde_json::{Map, Value};
 
@@ -11,13 +12,16 @@ use crate::desk::Request;
 
 /// The user's or guest's id, until there is sign-in.
 pub const HEADER: &str = "X-User-Id";
+pub(crate) const NAME: HeaderName = HeaderName::from_static("x-user-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The actor that a request names; `None` where it names none.
 ///
 /// # Errors
 /// 422 where the header breaks the rule for ids.
 pub fn actor_of(request: &HttpRequest) -> Result<Option<Actor>, Problem> {
-    let Some(value) = request.headers().get(HEADER) else {
+    let Some(value) = request.headers().get(NAME) else {
         return Ok(None);
     };
     let text = value.to_str().unwrap_or_default();
@@ -43,11 +47,11 @@ pub fn request<C>(
 
 /// W3C trace context, if there is a proper one: four hexadecimal parts in 55 characters.
 fn trace_of(http: &HttpRequest) -> Option<TraceContext> {
-    let header = |name| http.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let traceparent = header("traceparent")?;
+    let header = |name: HeaderName| http.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let traceparent = header(TRACE_PARENT)?;
     let proper = traceparent.len() == 55 && traceparent.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     proper.then(|| TraceContext {
         traceparent,
-        tracestate: header("tracestate").filter(|state| state.len() <= 512),
+        tracestate: header(TRACE_STATE).filter(|state| state.len() <= 512),
     })
 }

@@ -6,23 +6,35 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::problem::Problem;
 
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const USUAL_BYTES: usize = 1_024;
+
 /// 200 with the entity and its tag, or 304 where the client has it already.
 pub fn respond(request: &HttpRequest, version: u64, entity: &impl Serialize) -> HttpResponse {
-    let body = serde_json::to_vec(entity).unwrap_or_default();
+    let body = json(entity);
     let tag = entity_tag(version, &body);
     if matches_none(request, &tag) {
         return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
     }
     HttpResponse::Ok()
         .insert_header((header::ETAG, tag))
-        .content_type("application/json")
+        .insert_header((header::CONTENT_TYPE, JSON))
         .body(body)
+}
+
+/// A representation, in one piece of memory that is large enough for most.
+pub(crate) fn json(entity: &impl Serialize) -> Vec<u8> {
+    let mut body = Vec::with_capacity(USUAL_BYTES);
+    match serde_json::to_writer(&mut body, entity) {
+        Ok(()) => body,
+        Err(_) => Vec::new(),
+    }
 }
 
 /// The tag of a representation. Its digest may change with a release: then clients read once more.

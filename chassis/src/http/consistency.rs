@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 use async_trait::async_trait;
 use contracts::StreamId;
 use persistence::StoreError;
@@ -14,6 +15,7 @@ use crate::faults;
 use crate::views::LiveProgress;
 
 pub const HEADER: &str = "Consistency-Token";
+pub(crate) const NAME: HeaderName = HeaderName::from_static("consistency-token");
 /// How long a request waits for the views.
 const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_POSITIONS: usize = 8;
@@ -37,7 +39,7 @@ impl Token {
     /// # Errors
     /// 422 where the header cannot be read.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let Some(value) = request.headers().get(HEADER) else {
+        let Some(value) = request.headers().get(NAME) else {
             return Ok(Self::default());
         };
         let rule = "must be the Consistency-Token of an earlier reply";
@@ -96,11 +98,16 @@ impl Reaches for LiveProgress {
 
 /// The token's text for the positions that a write led to.
 pub fn token(positions: &[(&StreamId, u64)]) -> String {
-    let texts: Vec<String> = positions
-        .iter()
-        .map(|(stream, version)| format!("{stream}@{version}"))
-        .collect();
-    texts.join(",")
+    let mut text = String::with_capacity(80 * positions.len());
+    for (stream, version) in positions {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(stream.as_str());
+        text.push('@');
+        text.push_str(&version.to_string());
+    }
+    text
 }
 
 #[cfg(test)]

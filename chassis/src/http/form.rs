@@ -2,6 +2,7 @@
 //!
 //! Names are found in any letter case and with or without underscores. Unknown fields are ignored.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -20,9 +21,9 @@ pub struct FieldError {
 }
 
 /// An object's fields, and the faults found so far.
-pub struct Form {
+pub struct Form<'a> {
     prefix: String,
-    fields: BTreeMap<String, Value>,
+    fields: BTreeMap<Cow<'a, str>, Cow<'a, Value>>,
     errors: Vec<FieldError>,
 }
 
@@ -47,24 +48,29 @@ impl fmt::Display for FieldError {
     }
 }
 
-impl Form {
-    pub fn new(object: Map<String, Value>) -> Self {
+impl<'a> Form<'a> {
+    pub fn new(object: &'a Map<String, Value>) -> Self {
         Self::nested(String::new(), object)
     }
 
     /// The parameters of a query string; all values are text.
     pub fn from_query(query: &BTreeMap<String, String>) -> Self {
-        let object = query
-            .iter()
-            .map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-        Self::new(object.collect())
+        let fields = query.iter().map(|(name, value)| {
+            let name = fold(name).into_owned();
+            (Cow::Owned(name), Cow::Owned(Value::from(value.as_str())))
+        });
+        Self::of(String::new(), fields.collect())
     }
 
-    fn nested(prefix: String, object: Map<String, Value>) -> Self {
-        let fields = object.into_iter().map(|(name, value)| (fold(&name), value));
+    fn nested(prefix: String, object: &'a Map<String, Value>) -> Self {
+        let fields = object.iter().map(|(name, value)| (fold(name), Cow::Borrowed(value)));
+        Self::of(prefix, fields.collect())
+    }
+
+    fn of(prefix: String, fields: BTreeMap<Cow<'a, str>, Cow<'a, Value>>) -> Self {
         Self {
             prefix,
-            fields: fields.collect(),
+            fields,
             errors: Vec::new(),
         }
     }
@@ -100,10 +106,12 @@ impl Form {
     }
 
     /// Reads an object in the field by `read`, which reports its faults to the nested form.
-    pub fn object<T>(&mut self, names: &[&str], read: impl FnOnce(&mut Form) -> Option<T>) -> Option<T> {
+    pub fn object<T>(&mut self, names: &[&str], read: impl FnOnce(&mut Form<'a>) -> Option<T>) -> Option<T> {
         match self.take(names)? {
-            Value::Null => None,
-            Value::Object(object) => self.read_nested(format!("{}{}", self.prefix, names[0]), object, read),
+            Cow::Borrowed(Value::Object(object)) => {
+                self.read_nested(format!("{}{}", self.prefix, names[0]), object, read)
+            }
+            value if value.is_null() => None,
             _ => {
                 self.fault(names[0], "must be an object");
                 None
@@ -113,17 +121,22 @@ impl Form {
 
     /// Reads a list of objects in the field. `None` where it is absent, null or not a list; faulty elements are left
     /// out and reported.
-    pub fn objects<T>(&mut self, names: &[&str], most: usize, read: impl Fn(&mut Form) -> Option<T>) -> Option<Vec<T>> {
+    pub fn objects<T>(
+        &mut self,
+        names: &[&str],
+        most: usize,
+        read: impl Fn(&mut Form<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let elements = match self.take(names)? {
-            Value::Null => return None,
-            Value::Array(elements) if elements.len() <= most => elements,
+            Cow::Borrowed(Value::Array(elements)) if elements.len() <= most => elements,
+            value if value.is_null() => return None,
             _ => {
                 self.fault(names[0], format!("must be a list of at most {most} objects"));
                 return None;
             }
         };
         let mut list = Vec::with_capacity(elements.len());
-        for (i, element) in elements.into_iter().enumerate() {
+        for (i, element) in elements.iter().enumerate() {
             let path = format!("{}[{i}]", names[0]);
             match element {
                 Value::Object(object) => list.extend(self.read_nested(format!("{}{path}", self.prefix), object, &read)),
@@ -136,7 +149,7 @@ impl Form {
     pub fn has(&self, names: &[&str]) -> bool {
         names
             .iter()
-            .any(|name| self.fields.get(&fold(name)).is_some_and(|value| !value.is_null()))
+            .any(|name| self.fields.get(&*fold(name)).is_some_and(|value| !value.is_null()))
     }
 
     /// Notes a fault of a field of this form.
@@ -157,8 +170,8 @@ impl Form {
     fn read_nested<T>(
         &mut self,
         path: String,
-        object: Map<String, Value>,
-        read: impl FnOnce(&mut Form) -> Option<T>,
+        object: &'a Map<String, Value>,
+        read: impl FnOnce(&mut Form<'a>) -> Option<T>,
     ) -> Option<T> {
         let mut form = Form::nested(format!("{path}."), object);
         let value = read(&mut form);
@@ -166,8 +179,8 @@ impl Form {
         value
     }
 
-    fn take(&mut self, names: &[&str]) -> Option<Value> {
-        names.iter().find_map(|name| self.fields.remove(&fold(name)))
+    fn take(&mut self, names: &[&str]) -> Option<Cow<'a, Value>> {
+        names.iter().find_map(|name| self.fields.remove(&*fold(name)))
     }
 }
 
@@ -254,11 +267,12 @@ pub fn id(value: &Value) -> Reading<String> {
     Ok(text)
 }
 
-fn fold(name: &str) -> String {
-    name.chars()
-        .filter(|c| *c != '_')
-        .flat_map(char::to_lowercase)
-        .collect()
+fn fold(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return Cow::Borrowed(name);
+    }
+    let folded = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase);
+    Cow::Owned(folded.collect())
 }
 
 #[cfg(test)]
@@ -267,21 +281,23 @@ mod tests {
 
     use super::*;
 
-    fn form(value: Value) -> Form {
-        Form::new(value.as_object().cloned().unwrap())
+    fn form(value: &Value) -> Form<'_> {
+        Form::new(value.as_object().unwrap())
     }
 
     #[test]
     fn names_are_found_in_every_spelling() {
         for spelling in ["open_time", "openTime", "Opentime", "OPEN_TIME"] {
-            let mut form = form(json!({ spelling: 7 }));
+            let body = json!({ spelling: 7 });
+            let mut form = form(&body);
             assert_eq!(form.optional(&["open_time"], integer(0, 24)), Some(7), "{spelling}");
         }
     }
 
     #[test]
     fn every_fault_is_named_with_its_path() {
-        let mut form = form(json!({"name": 5, "halls": [{"capacity": 1}, {"capacity": -1}, 3]}));
+        let body = json!({"name": 5, "halls": [{"capacity": 1}, {"capacity": -1}, 3]});
+        let mut form = form(&body);
         form.required(&["name"], line(1, 10));
         form.required(&["start"], time);
         form.objects(&["halls"], 9, |hall| hall.required(&["capacity"], integer(1, 9)));

@@ -4,6 +4,7 @@
 //! requests find the key in the state of what they act on.
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 use contracts::IdempotencyDigests;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use super::problem::Problem;
 use crate::faults;
 
 pub const HEADER: &str = "Idempotency-Key";
+const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 const MAX_LENGTH: usize = 255;
 
 /// Digests of the request's key, with method and path as its scope, and of its body in canonical form.
@@ -20,7 +22,7 @@ const MAX_LENGTH: usize = 255;
 /// # Errors
 /// 422 where the key is empty, too long or not visible ASCII.
 pub fn digests_of(request: &HttpRequest, body: &Map<String, Value>) -> Result<Option<IdempotencyDigests>, Problem> {
-    let Some(value) = request.headers().get(HEADER) else {
+    let Some(value) = request.headers().get(NAME) else {
         return Ok(None);
     };
     let key = value.to_str().unwrap_or_default().trim();
@@ -35,7 +37,7 @@ pub fn digests_of(request: &HttpRequest, body: &Map<String, Value>) -> Result<Op
     // An object of JSON values always has a canonical form.
     let mut canonical = serde_json_canonicalizer::to_vec(body).unwrap_or_default();
     // Two users who happen to choose one key send two requests: the second must not get the first one's reply.
-    if let Some(user) = request.headers().get(super::caller::HEADER) {
+    if let Some(user) = request.headers().get(super::caller::NAME) {
         canonical.extend_from_slice(user.as_bytes());
     }
     Ok(Some(IdempotencyDigests {

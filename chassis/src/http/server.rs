@@ -124,11 +124,12 @@ impl Server {
 }
 
 fn configure(config: &mut web::ServiceConfig, api: &Api, document: &OpenApi) {
-    health::routes(config);
-    docs::routes(config, document);
+    // Paths are tried in this order, so those that are asked for most come first.
     for routes in &api.routes {
         routes(config);
     }
+    health::routes(config);
+    docs::routes(config, document);
     config.service(routing::unknown_path());
 }
 

@@ -52,13 +52,11 @@ fn written(
     version: u64,
     entity: &impl Serialize,
 ) -> HttpResponse {
-    let body = serde_json::to_vec(entity).unwrap_or_default();
+    let body = conditional::json(entity);
+    let token = consistency::token(&[(&outcome.stream, outcome.version)]);
     response
-        .insert_header((
-            consistency::HEADER,
-            consistency::token(&[(&outcome.stream, outcome.version)]),
-        ))
+        .insert_header((consistency::NAME, token))
         .insert_header((header::ETAG, conditional::entity_tag(version, &body)))
-        .content_type("application/json")
+        .insert_header((header::CONTENT_TYPE, conditional::JSON))
         .body(body)
 }

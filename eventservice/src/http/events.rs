@@ -30,7 +30,7 @@ pub(super) async fn create(
     api: web::Data<EventApi>,
     JsonBody(body): JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let mut form = Form::new(body.clone());
+    let mut form = Form::new(&body);
     let event = NewEvent::read(&mut form);
     form.finish().map_err(Problem::invalid)?;
     let mut event = event.ok_or_else(Problem::internal)?;
@@ -199,7 +199,7 @@ pub(super) async fn change(
     id: web::Path<String>,
     JsonBody(body): JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let mut form = Form::new(body.clone());
+    let mut form = Form::new(&body);
     let (mut change, location_id) = read_event_change(&mut form);
     form.finish().map_err(Problem::invalid)?;
     if let Some(id) = location_id {

@@ -22,7 +22,7 @@ pub(super) async fn create(
     api: web::Data<EventApi>,
     JsonBody(body): JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let mut form = Form::new(body.clone());
+    let mut form = Form::new(&body);
     let details = read_location(&mut form);
     form.finish().map_err(Problem::invalid)?;
     let details = details.ok_or_else(Problem::internal)?;
@@ -84,7 +84,7 @@ pub(super) async fn change(
     id: web::Path<String>,
     JsonBody(body): JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let mut form = Form::new(body.clone());
+    let mut form = Form::new(&body);
     let change = read_location_change(&mut form);
     form.finish().map_err(Problem::invalid)?;
     let stream = stream_of(&id)?;

@@ -63,13 +63,13 @@ pub(crate) fn routes(api: EventApi) -> Routes {
                     .route(web::post().to(events::create))
                     .route(web::get().to(events::list)),
             )
-            .service(resource("/events/id/{id}", "GET").route(web::get().to(events::get_by_search_route)))
-            .service(resource("/events/name/{name}", "GET").route(web::get().to(events::find_by_name)))
             .service(
                 resource("/events/{id}", "GET, PATCH")
                     .route(web::get().to(events::get))
                     .route(web::patch().to(events::change)),
             )
+            .service(resource("/events/id/{id}", "GET").route(web::get().to(events::get_by_search_route)))
+            .service(resource("/events/name/{name}", "GET").route(web::get().to(events::find_by_name)))
             .service(resource("/events/{id}/cancel", "POST").route(web::post().to(events::cancel)))
             .service(
                 resource("/locations", "GET, POST")
