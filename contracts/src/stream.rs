@@ -125,6 +125,11 @@ mod tests {
             &format!("event/{}", "x".repeat(200)),
         ] {
             assert_eq!(StreamId::parse(text), Err(InvalidStreamId), "{text:?}");
+            let json = serde_json::Value::from(text);
+            assert!(serde_json::from_value::<StreamId>(json).is_err(), "{text:?}");
+        }
+        for id in ["", "a b", "ä", &"x".repeat(200)] {
+            assert_eq!(StreamId::new(StreamKind::Event, id), Err(InvalidStreamId), "{id:?}");
         }
     }
 }
