@@ -9,7 +9,7 @@ use chassis::Recorded;
 use chassis::consumer::parking::Reason;
 use chassis::consumer::{Handler, HandlerError};
 use chassis::health::{Health, State};
-use contracts::{Envelope, Hash, StreamId};
+use contracts::{Envelope, Hash, StreamId, Unsealed};
 use msgqueue::Message;
 use persistence::{DocumentStore, Expect, Write};
 use serde_json::json;
@@ -163,7 +163,7 @@ async fn a_newer_schema_is_parked_and_survives_a_restart() {
     let witness = Arc::new(Witness::default());
     let consumer = parts.consume(&witness).await;
     let envelopes = bookings(A, 3);
-    let mut newer = envelopes[1].sealed.clone();
+    let mut newer = Unsealed::clone(&envelopes[1]);
     newer.schema_version = 99;
     let newer = newer.seal(&envelopes[0].hash, None);
     parts.emit(&[envelopes[0].clone(), newer, envelopes[2].clone()]).await;
@@ -369,8 +369,10 @@ async fn a_long_queue_behind_a_gap_heals_at_once() {
 
 /// Changed by somebody, with a hash of its own.
 fn forged(envelope: &Envelope) -> Envelope {
-    let mut forged = envelope.sealed.clone();
-    forged.payload["seats"] = json!(99);
+    let mut forged = Unsealed::clone(envelope);
+    let mut payload = forged.payload.to_value().unwrap();
+    payload["seats"] = json!(99);
+    forged.payload = payload.into();
     forged.seal(&Hash::GENESIS, None)
 }
 

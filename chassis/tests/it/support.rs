@@ -167,7 +167,7 @@ impl Handler for Witness {
         let mut applied = self.applied.lock().unwrap();
         applied.extend(batch.iter().map(|recorded| {
             let envelope = &recorded.envelope;
-            let seats = envelope.payload["seats"].as_u64().unwrap();
+            let seats = envelope.payload.to_value().unwrap()["seats"].as_u64().unwrap();
             (envelope.stream.to_string(), envelope.version, seats)
         }));
         Ok(Vec::new())
