@@ -28,8 +28,10 @@ const RUSH: Duration = Duration::from_millis(100);
 /// So long a batch waits at most for a rush to end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
-/// In a rush a batch is so much smaller: what is done in the middle of it is to show that work goes on, not to catch up.
+/// In a rush a batch is so much smaller, while there is room to fall behind: what is done in the middle of it is to show
+/// that work goes on, not to catch up.
 const PART: usize = 16;
+const ROOM: u64 = MOST_BEHIND / 2;
 /// Envelopes that may wait for a stage before commits wait for it.
 const MOST_BEHIND: u64 = 300_000;
 /// How long a commit waits at most, even where nothing is taken in.
@@ -145,14 +147,17 @@ impl Pressure {
     /// Background work that has just done a batch lets requests go first, as long as it may.
     pub(crate) async fn give_way(&self) {
         let until = Instant::now() + LONGEST_PAUSE;
-        while Instant::now() < until && self.gives_way() {
+        while Instant::now() < until && self.is_rush() && self.may_commit() {
             sleep(LOOK).await;
         }
     }
 
     /// How much of a whole batch to do at a time.
     pub(crate) fn portion(&self, whole: usize) -> usize {
-        if self.gives_way() { whole.div_ceil(PART) } else { whole }
+        match self.is_rush() && self.has_room() {
+            true => whole.div_ceil(PART),
+            false => whole,
+        }
     }
 
     /// A stage that is going to report.
@@ -181,10 +186,6 @@ impl Pressure {
         }
     }
 
-    fn gives_way(&self) -> bool {
-        self.is_rush() && self.may_commit()
-    }
-
     fn is_rush(&self) -> bool {
         let is_crowd = self.crowd.load(Ordering::Relaxed) >= CROWD * OF_COMMANDS;
         is_crowd && self.now() < self.last_command.load(Ordering::Relaxed) + milliseconds(RUSH)
@@ -192,6 +193,10 @@ impl Pressure {
 
     fn may_commit(&self) -> bool {
         self.committed.load(Ordering::Relaxed) < self.ceiling.load(Ordering::Relaxed)
+    }
+
+    fn has_room(&self) -> bool {
+        self.committed.load(Ordering::Relaxed) + ROOM < self.ceiling.load(Ordering::Relaxed)
     }
 
     fn report(&self, stage: u64, behind: Option<u64>) {
@@ -282,11 +287,11 @@ mod tests {
         });
         pressure.give_way().await;
         assert!(began.elapsed() >= LONGEST_PAUSE);
-        pressure.stage().report(Some(MOST_BEHIND));
         let stage = pressure.stage();
+        stage.report(Some(ROOM));
+        assert_eq!(pressure.portion(PART + 1), PART + 1);
         stage.report(Some(MOST_BEHIND));
         assert!(pressure.give_way().now_or_never().is_some());
-        assert_eq!(pressure.portion(PART + 1), PART + 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ use crate::faults;
 const BATCH: usize = 2_048;
 /// How often parked messages are looked at again, and the lag is measured.
 const SWEEP: Duration = Duration::from_secs(2);
-/// How often the lag is measured while there is more than a batch.
+/// How often the lag is measured while there is more than is taken at a time.
 const MEASURE: Duration = Duration::from_millis(100);
 
 pub(super) struct Session<'a> {
@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
         self.consumer.step(batch, &mut self.parked).await?;
         self.computed.push_back((self.behind.batches_put(), tags(batch)));
         let works = self.acknowledge().await?;
-        if batch.len() == BATCH && self.measured.elapsed() >= MEASURE {
+        if batch.len() >= pressure().portion(BATCH) && self.measured.elapsed() >= MEASURE {
             self.measured = Instant::now();
             self.consumer.measure(self.stage).await?;
         }
