@@ -100,14 +100,17 @@ pub(crate) struct Pressure {
 #[derive(Default)]
 struct Stages {
     next_id: u64,
-    /// How many envelopes each stage will have left behind when commits have to wait for it.
-    ceilings: HashMap<u64, u64>,
+    /// How many envelopes may be committed before commits have to wait for a stage: for those that publish, and for
+    /// those that take in what is published.
+    of_publishing: HashMap<u64, u64>,
+    of_consuming: HashMap<u64, u64>,
 }
 
 /// A stage of background work, from its first report until it is dropped.
 pub(crate) struct Stage {
     pressure: &'static Pressure,
     id: u64,
+    publishes: bool,
 }
 
 /// A command that waits; it ends with its answer.
@@ -160,13 +163,23 @@ impl Pressure {
         }
     }
 
-    /// A stage that is going to report.
-    pub(crate) fn stage(&'static self) -> Stage {
+    /// A stage that publishes what is committed, and is going to report.
+    pub(crate) fn publishing(&'static self) -> Stage {
+        self.stage(true)
+    }
+
+    /// A stage that takes in what is published, and is going to report.
+    pub(crate) fn consuming(&'static self) -> Stage {
+        self.stage(false)
+    }
+
+    fn stage(&'static self, publishes: bool) -> Stage {
         let mut stages = self.stages();
         stages.next_id += 1;
         Stage {
             pressure: self,
             id: stages.next_id,
+            publishes,
         }
     }
 
@@ -199,17 +212,10 @@ impl Pressure {
         self.committed.load(Ordering::Relaxed) + ROOM < self.ceiling.load(Ordering::Relaxed)
     }
 
-    fn report(&self, stage: u64, behind: Option<u64>) {
+    fn report(&self, stage: &Stage, behind: Option<u64>) {
         let mut stages = self.stages();
-        match behind {
-            Some(behind) => {
-                let ceiling = (self.committed.load(Ordering::Relaxed) + MOST_BEHIND).saturating_sub(behind);
-                stages.ceilings.insert(stage, ceiling);
-            }
-            None => _ = stages.ceilings.remove(&stage),
-        }
-        let ceiling = stages.ceilings.values().copied().min().unwrap_or(u64::MAX);
-        self.ceiling.store(ceiling, Ordering::Relaxed);
+        stages.note(stage, behind, self.committed.load(Ordering::Relaxed) + MOST_BEHIND);
+        self.ceiling.store(stages.ceiling(), Ordering::Relaxed);
         self.risen.notify_waiters();
     }
 
@@ -222,10 +228,34 @@ impl Pressure {
     }
 }
 
+impl Stages {
+    /// `highest` is the ceiling of a stage that is not behind.
+    fn note(&mut self, stage: &Stage, behind: Option<u64>, highest: u64) {
+        // What waits to be published waits to be consumed, too.
+        let before = match stage.publishes {
+            true => None,
+            false => self.of_publishing.values().copied().min(),
+        };
+        let ceilings = match stage.publishes {
+            true => &mut self.of_publishing,
+            false => &mut self.of_consuming,
+        };
+        match behind {
+            Some(behind) => _ = ceilings.insert(stage.id, before.unwrap_or(highest).saturating_sub(behind)),
+            None => _ = ceilings.remove(&stage.id),
+        }
+    }
+
+    fn ceiling(&self) -> u64 {
+        let all = self.of_publishing.values().chain(self.of_consuming.values());
+        all.copied().min().unwrap_or(u64::MAX)
+    }
+}
+
 impl Stage {
     /// How many envelopes wait for it: `None` where it cannot work, so that nobody should wait for it.
     pub(crate) fn report(&self, behind: Option<u64>) {
-        self.pressure.report(self.id, behind);
+        self.pressure.report(self, behind);
     }
 }
 
@@ -287,7 +317,7 @@ mod tests {
         });
         pressure.give_way().await;
         assert!(began.elapsed() >= LONGEST_PAUSE);
-        let stage = pressure.stage();
+        let stage = pressure.consuming();
         stage.report(Some(ROOM));
         assert_eq!(pressure.portion(PART + 1), PART + 1);
         stage.report(Some(MOST_BEHIND));
@@ -297,7 +327,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn commits_wait_for_a_stage_that_is_too_far_behind_until_it_moves_stops_or_goes() {
         let pressure = pressure();
-        let (near, far) = (pressure.stage(), pressure.stage());
+        let (near, far) = (pressure.consuming(), pressure.consuming());
         near.report(Some(1));
         far.report(Some(MOST_BEHIND - 10));
         assert!(pressure.pace().now_or_never().is_some());
@@ -315,9 +345,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_waits_to_be_published_waits_to_be_consumed_too() {
+        let pressure = pressure();
+        let (relay, view) = (pressure.publishing(), pressure.consuming());
+        relay.report(Some(MOST_BEHIND / 2));
+        view.report(Some(MOST_BEHIND / 2 - 1));
+        assert!(pressure.pace().now_or_never().is_some());
+        pressure.committed(1);
+        assert!(pressure.pace().now_or_never().is_none());
+        relay.report(Some(0));
+        view.report(Some(MOST_BEHIND - 1));
+        assert!(pressure.pace().now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn no_commit_waits_for_ever() {
         let pressure = pressure();
-        let stage = pressure.stage();
+        let stage = pressure.consuming();
         stage.report(Some(MOST_BEHIND));
         let began = Instant::now();
         pressure.pace().await;

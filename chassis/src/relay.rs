@@ -71,7 +71,7 @@ impl Relay {
             appended,
             metrics,
             health,
-            stage: pressure().stage(),
+            stage: pressure().publishing(),
             round: ROUND_COMMITS,
             measured: None,
         }

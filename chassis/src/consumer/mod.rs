@@ -111,7 +111,7 @@ impl Consumer {
     /// Consumes until `stop`. What was taken and not acknowledged by then comes again at the next start.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut failures = 0;
-        let stage = pressure().stage();
+        let stage = pressure().consuming();
         let behind = self.write_behind();
         while !stop.is_cancelled() {
             let Err(error) = Session::run(&self, &behind, &stage, &stop, &mut failures).await else {
