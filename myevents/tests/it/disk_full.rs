@@ -75,20 +75,27 @@ enum Felt {
     Refused,
     /// Bookings go on; these parts, that come behind the reply, wait.
     Behind(&'static [&'static str]),
+    /// Nothing; the log alone tells that something confirmed was lost.
+    Lost,
 }
 
 /// Under load: fills the disk, waits until it is felt, makes room, and holds everything against what clients were told.
 async fn fill_up(trial: &Trial, disk: &SmallDisk, builder: PlatformBuilder, parts: &Parts, felt: Felt) -> Findings {
-    let platform = trial.enter(builder).await;
+    let log = trial.folder().join("platform.log");
+    let platform = trial.enter(builder.log(&log)).await;
     let client = platform.client();
     let event = match felt {
         Felt::Refused => event_with_seats(&client, 1_000_000).await,
-        Felt::Behind(_) => String::new(),
+        Felt::Behind(_) | Felt::Lost => String::new(),
     };
     let load = trial.load(21);
     load.goes_on(100).await;
     disk.fill();
-    let ours = feel(felt, &client, &event, &load).await;
+    let ours = match felt {
+        Felt::Refused => refused(&client, &event).await,
+        Felt::Behind(parts) => behind(&client, parts, &load).await,
+        Felt::Lost => lost(&log).await,
+    };
     disk.make_room();
     all_well(&client).await;
     load.goes_on(50).await;
@@ -104,19 +111,25 @@ async fn verified(folder: &Path) {
     }
 }
 
-async fn feel(felt: Felt, client: &Client, event: &str, load: &Load) -> History {
-    match felt {
-        Felt::Refused => {
-            let ours = book_until_refused(client, event).await;
-            told(client, &["event.store", "booking.store"]).await;
-            ours
-        }
-        Felt::Behind(parts) => {
-            told(client, parts).await;
-            load.goes_on(BEHIND).await;
-            History::default()
-        }
-    }
+async fn refused(client: &Client, event: &str) -> History {
+    let ours = book_until_refused(client, event).await;
+    told(client, &["event.store", "booking.store"]).await;
+    ours
+}
+
+async fn behind(client: &Client, parts: &[&str], load: &Load) -> History {
+    told(client, parts).await;
+    load.goes_on(BEHIND).await;
+    History::default()
+}
+
+async fn lost(log: &Path) -> History {
+    eventually("a confirmed commit is lost", || async {
+        let text = fs::read_to_string(log).unwrap();
+        text.contains("what was confirmed is lost").then_some(())
+    })
+    .await;
+    History::default()
 }
 
 #[tokio::test]
@@ -165,8 +178,7 @@ async fn a_reply_before_its_append_is_found_to_lose_bookings() {
     if !may_mount("disk_full::a_reply_before_its_append_is_found_to_lose_bookings") {
         return;
     }
-    let felt = Felt::Behind(&["booking.relay"]);
-    let findings = fill_up_beneath(&Trial::without("durable_reply"), "journal.sqlite", felt).await;
+    let findings = fill_up_beneath(&Trial::without("durable_reply"), "journal.sqlite", Felt::Lost).await;
     assert!(findings.has(Kind::Lost), "{findings}");
 }
 
