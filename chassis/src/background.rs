@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// that work goes on, not to catch up.
 const PART: usize = 16;
 const ROOM: u64 = MOST_BEHIND / 2;
-/// Envelopes that may wait for a stage before commits wait for it.
+/// Envelopes that a stage may be behind the journal before commits wait for it.
 const MOST_BEHIND: u64 = 300_000;
 /// How long a commit waits at most, even where nothing is taken in.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);

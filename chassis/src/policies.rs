@@ -70,8 +70,7 @@ pub struct Policies {
 #[async_trait]
 impl Handler for Policies {
     fn concerns(&self, stream: &StreamId) -> bool {
-        let mut kinds = self.policies.iter().flat_map(|policy| policy.kinds());
-        kinds.any(|kind| stream.is(*kind))
+        self.policies.iter().any(|policy| stream.is_one_of(policy.kinds()))
     }
 
     /// Envelopes of one stream are handled in order, those of different streams at the same time.

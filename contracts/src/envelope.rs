@@ -118,11 +118,6 @@ impl Unsealed {
         envelope.seal_behind(previous);
         envelope
     }
-
-    /// The hash that it has in a chain behind `previous`.
-    pub fn hash_behind(&self, previous: &Hash) -> Hash {
-        Hash::chain(previous, self)
-    }
 }
 
 impl Envelope {
@@ -138,13 +133,13 @@ impl Envelope {
 
     /// Chains it, as it stands now, to its predecessor.
     pub fn seal_behind(&mut self, previous: &Hash) {
-        self.hash = self.sealed.hash_behind(previous);
+        self.hash = Hash::chain(previous, &self.sealed);
         self.computed = Computed(Some((*previous, self.hash)));
     }
 
     /// Whether its hash is the one that it has in a chain behind `previous`.
     pub fn follows(&self, previous: &Hash) -> bool {
-        self.computed.0 == Some((*previous, self.hash)) || self.sealed.hash_behind(previous) == self.hash
+        self.computed.0 == Some((*previous, self.hash)) || Hash::chain(previous, &self.sealed) == self.hash
     }
 
     /// Reads the payload in its newest form.

@@ -74,9 +74,8 @@ impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
         // An exported log has one envelope on a line.
-        if json.get().contains(['\n', '\r'])
-            && let Ok(value) = serde_json::from_str::<Value>(json.get())
-        {
+        let is_broken = json.get().bytes().any(|byte| matches!(byte, b'\n' | b'\r'));
+        if is_broken && let Ok(value) = serde_json::from_str::<Value>(json.get()) {
             return Ok(value.into());
         }
         Ok(Self { json, canonical: false })

@@ -68,6 +68,10 @@ impl StreamId {
         self.kind() == kind.as_str()
     }
 
+    pub fn is_one_of(&self, kinds: &[StreamKind]) -> bool {
+        kinds.iter().any(|kind| self.is(*kind))
+    }
+
     pub fn kind(&self) -> &str {
         self.split().0
     }

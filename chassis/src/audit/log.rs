@@ -81,9 +81,7 @@ async fn are_in_journal(
     log: &HeadsByStream,
     kinds: &[StreamKind],
 ) -> Result<(), AuditError> {
-    let own = log
-        .iter()
-        .filter(|(stream, _)| kinds.iter().any(|kind| stream.is(*kind)));
+    let own = log.iter().filter(|(stream, _)| stream.is_one_of(kinds));
     let mut open: Vec<_> = own
         .filter(|(stream, head)| heads.0.get(*stream) != Some(head))
         .collect();

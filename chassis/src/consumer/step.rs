@@ -158,15 +158,20 @@ impl Consumer {
 
     /// Of several that claim to be the next version it is the one that follows. False where none of them can be taken.
     fn take_one_of(&self, sorted: &mut Sorted, stream: &StreamId, copies: &[Copy]) -> bool {
-        let read = |copy: &Copy| copy.parked.message.to_envelope().ok();
-        for (parked, envelope) in copies.iter().filter_map(|copy| Some((&copy.parked, read(copy)?))) {
-            if sorted.plan.is_followed_by(&envelope) && self.take_parked(sorted, parked, envelope) {
+        let mut others = Vec::new();
+        for parked in copies.iter().map(|copy| &copy.parked) {
+            let Ok(envelope) = parked.message.to_envelope() else {
+                continue;
+            };
+            if !sorted.plan.is_followed_by(&envelope) {
+                others.push((parked, envelope));
+            } else if self.take_parked(sorted, parked, envelope) {
                 return true;
             }
         }
-        for (parked, envelope) in copies.iter().filter_map(|copy| Some((&copy.parked, read(copy)?))) {
+        for (parked, envelope) in others {
             // What this build cannot read keeps its reason.
-            if !sorted.plan.is_followed_by(&envelope) && Recorded::read(Arc::new(envelope)).is_ok() {
+            if Recorded::read(envelope).is_ok() {
                 self.set_aside(sorted, stream, parked);
             }
         }
@@ -240,13 +245,12 @@ fn settle_copy(sorted: &mut Sorted, stream: &StreamId, copy: &Copy) {
         return;
     }
     if parked.reason == Reason::Owed {
-        let read = || Recorded::read(Arc::new(message.to_envelope().ok()?)).ok();
-        let tried = if sorted.plan.is_refused(stream, parked.version) {
-            None
-        } else {
-            read()
+        if sorted.plan.is_refused(stream, parked.version) {
+            return;
+        }
+        let Some(recorded) = message.to_envelope().ok().and_then(|it| Recorded::read(it).ok()) else {
+            return;
         };
-        let Some(recorded) = tried else { return };
         sorted.apply.push(recorded);
     }
     sorted.settled.push(copy.id.clone());

@@ -106,14 +106,13 @@ impl<'a> Work<'a> {
 
     /// What is wrong with it, if it cannot be restored.
     fn take(&mut self, envelope: Envelope) -> Result<(), String> {
-        let is_one_of = |kinds: &[StreamKind]| kinds.iter().any(|kind| envelope.stream.is(*kind));
-        if !is_one_of(&StreamKind::ALL) {
+        if !envelope.stream.is_one_of(&StreamKind::ALL) {
             return Err(format!(
                 "stream {}, version {}: no service has such streams",
                 envelope.stream, envelope.version
             ));
         }
-        if !is_one_of(self.kinds) {
+        if !envelope.stream.is_one_of(self.kinds) {
             self.restored.of_others += 1;
             return Ok(());
         }

@@ -195,16 +195,20 @@ impl Generations {
         let expect = begun
             .as_ref()
             .map_or(Expect::Absent, |(_, revision)| Expect::Revision(*revision));
-        let generation = Generation::numbered(self.highest().await? + 1);
-        let (collections, program) = (collections.clone(), Some(program.to_owned()));
-        self.write_note(&Noted {
-            generation: generation.clone(),
-            collections,
-            program,
-        })
-        .await?;
+        let generation = self.note_next(collections, program).await?;
         let begins = self.put(vec![pointer(BUILDING, expect, generation.number)]).await?;
         Ok(begins.then(|| build(generation, false, left)))
+    }
+
+    /// Notes another generation, behind all that there are.
+    async fn note_next(&self, collections: &BTreeSet<String>, program: &str) -> Result<Generation, StoreError> {
+        let noted = Noted {
+            generation: Generation::numbered(self.highest().await? + 1),
+            collections: collections.clone(),
+            program: Some(program.to_owned()),
+        };
+        self.write_note(&noted).await?;
+        Ok(noted.generation)
     }
 
     /// Makes a build the live generation. False where another one took over since it began.

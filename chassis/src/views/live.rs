@@ -88,9 +88,9 @@ impl LiveViews {
         let Some(document) = self.documents.get(&collection, &[id]).await?.pop().flatten() else {
             return Ok(None);
         };
-        let bytes = document.body.to_string().len();
+        let keeps = mark.map(|mark| (mark, document.body.to_string().len()));
         let document = Arc::new(document.read()?);
-        if let Some(mark) = mark {
+        if let Some((mark, bytes)) = keeps {
             self.kept.keep(mark, key, bytes, Arc::clone(&document));
         }
         Ok(Some(document))

@@ -22,9 +22,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use persistence::{Collection, DocumentStore, Index, Search, StoreError, Stores, Write};
-use tokio_util::task::AbortOnDropHandle;
-
 use ring::digest::{SHA256, digest};
+use tokio_util::task::AbortOnDropHandle;
 
 pub use compare::Digest;
 pub(crate) use compare::{Compared, Comparison, Judgement, Side, judge, versions};
@@ -37,6 +36,9 @@ pub use unit::{Key, UnitOfWork};
 use crate::consumer::{Handler, HandlerError, Progress};
 use crate::faults;
 use crate::recorded::Recorded;
+
+/// Fewer envelopes than this are not worth the trouble of sharing them out.
+const MANY: usize = 64;
 
 /// One read model. It has its collections to itself.
 #[async_trait]
@@ -114,9 +116,6 @@ pub(crate) fn program(views: &[Arc<dyn View>]) -> String {
     let text = format!("{} {declared:?}", env!("CARGO_PKG_VERSION"));
     hex::encode(digest(&SHA256, text.as_bytes()))
 }
-
-/// Fewer envelopes than this are not worth the trouble of sharing them out.
-const MANY: usize = 64;
 
 #[async_trait]
 impl Handler for Views {
