@@ -28,6 +28,8 @@ pub(crate) enum Verdict<R> {
 
 /// A batch decided: what to append, and each job's verdict in the order of the jobs.
 pub(crate) struct Draft<A: Aggregate> {
+    /// The hash of what it was decided on.
+    pub(crate) previous: Hash,
     /// The stream as it will stand.
     pub(crate) after: Live<A>,
     pub(crate) recorded: Vec<Recorded>,
@@ -42,6 +44,7 @@ pub(crate) fn decide<'a, A: Aggregate>(
     now: Timestamp,
 ) -> Draft<A> {
     let mut draft = Draft {
+        previous: live.hash,
         after: live.clone(),
         recorded: Vec::new(),
         verdicts: Vec::new(),

@@ -1,28 +1,31 @@
 //! The task behind one live aggregate: takes what is queued, commits it as one, answers.
+//!
+//! In a crowd it decides the next batch on top of the last one while that is appended. Nobody is answered before what
+//! the answer stands on is durable.
 
-use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{DecodeError, Envelope, Hash, StreamId};
+use contracts::{DecodeError, Envelope, StreamId};
 use futures::future::join_all;
-use persistence::{AppendError, Commit, InvalidCommit, StoreError};
+use persistence::{AppendError, Commit, InvalidCommit, Journal, StoreError};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::aggregate::Aggregate;
 use super::batch::{self, Draft, Verdict};
-use super::gathering::{Crowd, Gathering};
+use super::gathering::Gathering;
+use super::intake::{Intake, Received};
 use super::live::{CatchUpError, Live};
 use super::snapshot::keeper::Keeper;
 use super::{DeskError, Job, Outcome, Shared};
 use crate::background::pressure;
+use crate::clock::Clock;
 use crate::faults;
 use crate::recorded::Recorded;
 
-/// Jobs decided together at most; keeps usual commits well under the journal's bound.
-const BATCH_JOBS: usize = 256;
 /// How often a batch is decided again because another writer was first.
 const CONFLICT_ATTEMPTS: u32 = 60;
 /// How often an append with an unknown outcome is repeated with the same commit id.
@@ -32,39 +35,45 @@ const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_secs(60);
 const MANY_CLERKS: usize = 1_000;
 const IDLE_AMONG_MANY: Duration = Duration::from_secs(2);
+/// So many commits in a row have to succeed at once before it is decided ahead: where others write too, or the store
+/// fails, what is decided ahead is for nothing, and the stream has to be read anew.
+const SURE: u32 = 32;
 
 pub(crate) struct Clerk<A: Aggregate> {
     shared: Arc<Shared<A>>,
     stream: StreamId,
-    jobs: mpsc::Receiver<Job<A>>,
-    /// Taken from the queue, not yet decided.
-    waiting: VecDeque<Job<A>>,
-    /// `None` until it is read, and again whenever it may not be what the journal holds.
+    intake: Intake<A>,
+    /// The stream as the journal is known to have it. `None` until it is read, and again whenever it may not be what the
+    /// journal holds.
     live: Option<Live<A>>,
     keeper: Keeper<A>,
-    crowd: Crowd,
-    gathering: Gathering,
-    /// Jobs to decide together next; less than usual after a commit was too large.
-    batch_jobs: usize,
     /// How long to linger before the next append, so that another replica gets its turn.
     linger: Option<Duration>,
+    /// How many commits in a row succeeded at once.
+    sure: u32,
+}
+
+/// Jobs that are to be answered together, and what they come to where that is decided.
+struct Batch<A: Aggregate> {
+    jobs: Vec<Job<A>>,
+    draft: Option<Draft<A>>,
+}
+
+/// What a batch came to, and the next one if it was decided meanwhile.
+struct Settled<A: Aggregate> {
+    verdicts: Vec<Verdict<A::Rejection>>,
+    /// What all new verdicts led to, in the same order.
+    recorded: Vec<Recorded>,
+    ahead: Option<Batch<A>>,
 }
 
 /// Why a whole batch cannot be decided or committed.
 #[derive(Clone)]
 enum Fault {
     Busy,
+    TooLarge,
     Unreadable(String),
     Store(Arc<StoreError>),
-}
-
-/// What became of one try to commit a draft.
-enum Appended {
-    Done,
-    /// Another writer was first.
-    Beaten,
-    TooLarge,
-    Failed(Fault),
 }
 
 impl<A: Aggregate> Clerk<A> {
@@ -78,181 +87,202 @@ impl<A: Aggregate> Clerk<A> {
         Self {
             shared,
             stream,
-            keeper,
-            jobs,
-            waiting: VecDeque::new(),
+            intake: Intake::new(jobs, gathering),
             live: None,
-            crowd: Crowd::default(),
-            gathering,
-            batch_jobs: BATCH_JOBS,
+            keeper,
             linger: None,
+            sure: 0,
         }
     }
 
     pub(crate) async fn run(mut self) {
-        while self.fill().await {
+        while self.has_work().await {
+            self.intake.gather().await;
             if let Some(round_trip) = self.linger.take() {
                 sleep(round_trip).await;
-                self.take_queued();
             }
-            let most = self.crowd.half().unwrap_or(BATCH_JOBS).min(self.batch_jobs);
-            let size = self.waiting.len().min(most);
-            let batch = self.waiting.drain(..size).collect();
-            self.process(batch).await;
-            self.crowd.note(size + self.waiting.len() + self.jobs.len());
+            let jobs = self.intake.take_batch();
+            let mut next = Some(Batch { jobs, draft: None });
+            while let Some(batch) = next {
+                next = self.process(batch).await;
+            }
         }
         let live = self.live.take();
         self.keeper.leave(live);
     }
 
     /// Waits for work. False when this clerk has left the desk.
-    async fn fill(&mut self) -> bool {
-        self.take_queued();
-        while self.waiting.is_empty() {
+    async fn has_work(&mut self) -> bool {
+        loop {
             let many = self.shared.live_clerks() > MANY_CLERKS;
             let patience = if many { IDLE_AMONG_MANY } else { IDLE };
-            let job = tokio::select! {
-                job = timeout(patience, self.jobs.recv()) => job,
+            let received = tokio::select! {
+                received = self.intake.receive(patience) => received,
                 () = self.keeper.service_ends() => return false,
             };
-            match job {
-                Ok(Some(job)) => self.waiting.push_back(job),
-                Ok(None) => return false,
-                Err(_) if self.shared.retire(&self.stream, &self.jobs) => return false,
-                Err(_) => {}
-            }
-        }
-        self.gather().await;
-        true
-    }
-
-    async fn gather(&mut self) {
-        self.take_queued();
-        let Some(wanted) = self.crowd.half() else { return };
-        let missing = wanted.saturating_sub(self.waiting.len());
-        if missing > 0 {
-            self.gathering.wait_for(missing, || self.jobs.len()).await;
-            self.take_queued();
-        }
-    }
-
-    fn take_queued(&mut self) {
-        while self.waiting.len() < BATCH_JOBS {
-            match self.jobs.try_recv() {
-                Ok(job) => self.waiting.push_back(job),
-                Err(_) => return,
+            match received {
+                Received::Work => return true,
+                Received::Closed => return false,
+                Received::Nothing if self.shared.retire(&self.stream, self.intake.queue()) => return false,
+                Received::Nothing => {}
             }
         }
     }
 
-    /// Decides and commits a batch, again and again while other writers are faster, and answers every job.
-    async fn process(&mut self, batch: Vec<Job<A>>) {
+    /// Answers every job of a batch. Returns the next one if it was decided meanwhile.
+    async fn process(&mut self, batch: Batch<A>) -> Option<Batch<A>> {
+        let Batch { jobs, draft } = batch;
+        match self.settle(&jobs, draft).await {
+            Ok(settled) => {
+                let decided = settled.ahead.as_ref().map_or(0, |ahead| ahead.jobs.len());
+                self.intake.note(jobs.len() + decided);
+                self.answer(jobs, settled.verdicts, settled.recorded).await;
+                settled.ahead
+            }
+            Err(fault) => {
+                self.refuse(jobs, &fault);
+                None
+            }
+        }
+    }
+
+    /// Decides a batch where it is not decided yet, and commits it, again and again while other writers are faster.
+    async fn settle(&mut self, jobs: &[Job<A>], mut decided: Option<Draft<A>>) -> Result<Settled<A>, Fault> {
         for attempt in 0..CONFLICT_ATTEMPTS {
-            let draft = match self.draft(&batch).await {
-                Ok(draft) => draft,
-                Err(fault) => return refuse_all(batch, &fault),
+            let draft = match decided.take() {
+                Some(draft) => draft,
+                None => self.draft(jobs).await?,
             };
-            let Draft {
-                after,
-                verdicts,
-                recorded,
-            } = draft;
-            if recorded.is_empty() {
-                // Where there is another copy, catching up copies everything.
-                drop(after);
-                match self.was_behind().await {
-                    Ok(true) => continue,
-                    Ok(false) => return self.answer(batch, verdicts, recorded).await,
-                    Err(fault) => return refuse_all(batch, &fault),
+            if draft.recorded.is_empty() {
+                match self.refuses(draft).await? {
+                    Some(settled) => return Ok(settled),
+                    None => continue,
                 }
             }
             pressure().pace().await;
             let started = Instant::now();
-            match self.append(&recorded).await {
-                Appended::Done => {
-                    self.linger = (attempt > 0).then(|| started.elapsed());
-                    self.keep(after);
-                    return self.answer(batch, verdicts, recorded).await;
-                }
-                Appended::Beaten => {
-                    drop(after);
-                    self.step_back(attempt).await;
-                }
-                Appended::TooLarge => return self.split(batch),
-                Appended::Failed(fault) => return refuse_all(batch, &fault),
+            let (is_appended, ahead) = self.commit(&draft).await?;
+            if is_appended {
+                self.linger = (attempt > 0).then(|| started.elapsed());
+                return Ok(self.keep(draft, ahead));
             }
+            drop(draft);
+            self.step_back(attempt).await;
         }
-        refuse_all(batch, &Fault::Busy);
+        Err(Fault::Busy)
     }
 
-    async fn draft(&mut self, batch: &[Job<A>]) -> Result<Draft<A>, Fault> {
+    async fn draft(&mut self, jobs: &[Job<A>]) -> Result<Draft<A>, Fault> {
         let journal = Arc::clone(&self.shared.journal);
         if self.live.is_none() {
             self.live = Some(self.keeper.load(&*journal).await?);
         }
         let live = self.live.get_or_insert_with(Live::new);
-        let requests = batch.iter().map(|job| &job.request);
-        Ok(batch::decide(live, &self.stream, requests, self.shared.clock.now()))
+        Ok(decide(live, &self.stream, jobs, &*self.shared.clock))
     }
 
-    /// Whether another replica has written since. An append would find that out by itself; a refusal has to look, or it
-    /// would be told from what is long past.
-    async fn was_behind(&mut self) -> Result<bool, Fault> {
+    /// A batch that leads to nothing, as long as no other replica has written since. An append would find that out by
+    /// itself; a refusal has to look, or it would be told from what is long past.
+    async fn refuses(&mut self, draft: Draft<A>) -> Result<Option<Settled<A>>, Fault> {
+        let Draft { after, verdicts, .. } = draft;
+        // Where there is another copy, catching up copies everything.
+        drop(after);
         let journal = Arc::clone(&self.shared.journal);
         let live = self.live.get_or_insert_with(Live::new);
         let before = live.version;
         live.catch_up(&*journal, &self.stream).await?;
-        Ok(live.version != before)
+        Ok((live.version == before).then_some(Settled {
+            verdicts,
+            recorded: Vec::new(),
+            ahead: None,
+        }))
     }
 
-    /// The stream stands as it was decided. There must be no other copy, or settling would copy everything.
-    fn keep(&mut self, mut after: Live<A>) {
+    /// The stream stands as it was decided. Where the next batch is decided on that, its draft is the only copy left, or
+    /// settling would copy everything.
+    fn keep(&mut self, draft: Draft<A>, mut ahead: Option<Batch<A>>) -> Settled<A> {
+        let Draft {
+            mut after,
+            verdicts,
+            recorded,
+            ..
+        } = draft;
         self.live = None;
-        after.settle();
-        self.keeper.offer(&after);
-        self.live = Some(after);
+        if let Some(next) = ahead.as_mut().and_then(|ahead| ahead.draft.as_mut()) {
+            self.keeper.offer(&after);
+            drop(after);
+            next.after.settle();
+        } else {
+            after.settle();
+            self.keeper.offer(&after);
+            self.live = Some(after);
+        }
+        Settled {
+            verdicts,
+            recorded,
+            ahead,
+        }
     }
 
-    async fn append(&mut self, recorded: &[Recorded]) -> Appended {
-        let previous = self.live.as_ref().map_or(Hash::GENESIS, |live| live.hash);
-        let envelopes = recorded.iter().map(|recorded| Arc::clone(&recorded.envelope)).collect();
-        let commit = Commit {
-            id: Uuid::now_v7(),
-            envelopes,
-        };
+    /// Appends a draft. False where another writer was first. Meanwhile the next batch is decided if there is a crowd.
+    async fn commit(&mut self, draft: &Draft<A>) -> Result<(bool, Option<Batch<A>>), Fault> {
         faults::point("desk.decided");
-        match self.append_surely(previous, &commit).await {
+        let shared = Arc::clone(&self.shared);
+        let mut append = pin!(append(&*shared.journal, draft));
+        let (appended, ahead) = tokio::select! {
+            biased;
+            appended = &mut append => (appended, None),
+            () = self.intake.half_of_a_crowd(), if self.sure >= SURE => {
+                let ahead = self.decide_ahead(draft);
+                (append.await, ahead)
+            }
+        };
+        match self.learn(appended, draft) {
+            Ok(true) => Ok((true, ahead)),
+            other => {
+                self.sure = 0;
+                // It was decided on what has not come about.
+                ahead.into_iter().for_each(|ahead| self.intake.give_back(ahead.jobs));
+                other.map(|is_appended| (is_appended, None))
+            }
+        }
+    }
+
+    /// The next batch on top of a draft that is being appended; none where it leads to nothing.
+    fn decide_ahead(&mut self, draft: &Draft<A>) -> Option<Batch<A>> {
+        let jobs = self.intake.take_batch();
+        let next = decide(&draft.after, &self.stream, &jobs, &*self.shared.clock);
+        if next.recorded.is_empty() {
+            self.intake.give_back(jobs);
+            return None;
+        }
+        Some(Batch {
+            jobs,
+            draft: Some(next),
+        })
+    }
+
+    /// What the end of an append tells. False where another writer was first.
+    fn learn(&mut self, appended: Result<(), AppendError>, draft: &Draft<A>) -> Result<bool, Fault> {
+        match appended {
             Ok(()) => {
                 faults::point("desk.appended");
-                self.shared.metrics.committed(recorded.len());
-                pressure().committed(recorded.len());
+                self.shared.metrics.committed(draft.recorded.len());
+                pressure().committed(draft.recorded.len());
                 self.shared.appended.notify_one();
-                self.batch_jobs = BATCH_JOBS;
-                Appended::Done
+                self.intake.bound(None);
+                self.sure = self.sure.saturating_add(1);
+                Ok(true)
             }
-            Err(AppendError::Conflict { .. }) => Appended::Beaten,
-            Err(AppendError::Invalid(InvalidCommit::TooLarge(_))) => Appended::TooLarge,
-            Err(AppendError::Invalid(invalid)) => Appended::Failed(Fault::Unreadable(invalid.to_string())),
+            Err(AppendError::Conflict { .. }) => Ok(false),
+            Err(AppendError::Invalid(InvalidCommit::TooLarge(_))) => Err(Fault::TooLarge),
+            Err(AppendError::Invalid(invalid)) => Err(Fault::Unreadable(invalid.to_string())),
             Err(AppendError::Store(error)) => {
                 // Then what is in memory may be behind the journal; after any other error nothing was written.
                 if matches!(error, StoreError::Unknown(_)) {
                     self.live = None;
                 }
-                Appended::Failed(Fault::Store(Arc::new(error)))
-            }
-        }
-    }
-
-    /// An append whose outcome is unknown is repeated as it is: the journal knows its own commit again.
-    async fn append_surely(&self, previous: Hash, commit: &Commit) -> Result<(), AppendError> {
-        let mut attempt = 1;
-        loop {
-            match self.shared.journal.append(previous, commit).await {
-                Err(AppendError::Store(StoreError::Unknown(_))) if attempt < UNKNOWN_ATTEMPTS => {
-                    sleep(UNKNOWN_PAUSE * attempt).await;
-                    attempt += 1;
-                }
-                outcome => return outcome,
+                Err(Fault::Store(Arc::new(error)))
             }
         }
     }
@@ -270,14 +300,15 @@ impl<A: Aggregate> Clerk<A> {
         }
     }
 
-    /// A commit was too large: the same jobs again, half as many at a time.
-    fn split(&mut self, batch: Vec<Job<A>>) {
-        if batch.len() == 1 {
-            return answer_each(batch, || DeskError::TooLarge);
+    /// A commit that was too large is tried again, with half as many jobs at a time.
+    fn refuse(&mut self, jobs: Vec<Job<A>>, fault: &Fault) {
+        if matches!(fault, Fault::TooLarge) && jobs.len() > 1 {
+            self.intake.bound(Some(jobs.len() / 2));
+            return self.intake.give_back(jobs);
         }
-        self.batch_jobs = batch.len() / 2;
-        for job in batch.into_iter().rev() {
-            self.waiting.push_front(job);
+        for job in jobs {
+            // Whoever asked may have gone.
+            let _ = job.reply.send(Err(fault.clone().into()));
         }
     }
 
@@ -346,17 +377,40 @@ impl From<CatchUpError> for Fault {
     }
 }
 
-fn refuse_all<A: Aggregate>(batch: Vec<Job<A>>, fault: &Fault) {
-    answer_each(batch, || match fault.clone() {
-        Fault::Busy => DeskError::Busy,
-        Fault::Unreadable(detail) => DeskError::Unreadable(detail),
-        Fault::Store(error) => DeskError::Store(error),
-    });
+impl<R> From<Fault> for DeskError<R> {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Busy => Self::Busy,
+            Fault::TooLarge => Self::TooLarge,
+            Fault::Unreadable(detail) => Self::Unreadable(detail),
+            Fault::Store(error) => Self::Store(error),
+        }
+    }
 }
 
-fn answer_each<A: Aggregate>(batch: Vec<Job<A>>, error: impl Fn() -> DeskError<A::Rejection>) {
-    for job in batch {
-        // Whoever asked may have gone.
-        let _ = job.reply.send(Err(error()));
+fn decide<A: Aggregate>(live: &Live<A>, stream: &StreamId, jobs: &[Job<A>], clock: &dyn Clock) -> Draft<A> {
+    batch::decide(live, stream, jobs.iter().map(|job| &job.request), clock.now())
+}
+
+/// An append whose outcome is unknown is repeated as it is: the journal knows its own commit again.
+async fn append<A: Aggregate>(journal: &dyn Journal, draft: &Draft<A>) -> Result<(), AppendError> {
+    let envelopes = draft
+        .recorded
+        .iter()
+        .map(|recorded| Arc::clone(&recorded.envelope))
+        .collect();
+    let commit = Commit {
+        id: Uuid::now_v7(),
+        envelopes,
+    };
+    let mut attempt = 1;
+    loop {
+        match journal.append(draft.previous, &commit).await {
+            Err(AppendError::Store(StoreError::Unknown(_))) if attempt < UNKNOWN_ATTEMPTS => {
+                sleep(UNKNOWN_PAUSE * attempt).await;
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
     }
 }

@@ -66,13 +66,33 @@ impl Gathering {
 
     /// Waits until `queued` says that `wanted` commands are there, or for too long.
     pub(crate) async fn wait_for(&self, wanted: usize, queued: impl Fn() -> usize) {
-        self.shared.wanted.store(wanted, Ordering::Release);
-        // Whoever queued one before could not know.
-        if queued() < wanted {
-            // Too few is as good as enough by then.
-            let _ = timeout(PATIENCE, self.shared.enough.notified()).await;
+        // Too few is as good as enough by then.
+        let _ = timeout(PATIENCE, self.wait_long_for(wanted, queued)).await;
+    }
+
+    /// Waits until `queued` says that `wanted` commands are there. May be dropped at any time.
+    pub(crate) async fn wait_long_for(&self, wanted: usize, queued: impl Fn() -> usize) {
+        let _wants = Wants::so_many(&self.shared.wanted, wanted);
+        // Whoever queued one before could not know; and it may have been rung for somebody who was dropped.
+        while queued() < wanted {
+            self.shared.enough.notified().await;
         }
-        self.shared.wanted.store(usize::MAX, Ordering::Release);
+    }
+}
+
+/// Until it is dropped, so many are wanted.
+struct Wants<'a>(&'a AtomicUsize);
+
+impl<'a> Wants<'a> {
+    fn so_many(wanted: &'a AtomicUsize, number: usize) -> Self {
+        wanted.store(number, Ordering::Release);
+        Self(wanted)
+    }
+}
+
+impl Drop for Wants<'_> {
+    fn drop(&mut self) {
+        self.0.store(usize::MAX, Ordering::Release);
     }
 }
 

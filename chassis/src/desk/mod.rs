@@ -11,6 +11,7 @@ mod aggregate;
 mod batch;
 mod clerk;
 mod gathering;
+mod intake;
 mod layered;
 mod ledger;
 mod live;

@@ -1,39 +1,48 @@
 //! The desk decides in order, commits in groups, and lets the journal have the last word.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chassis::Recorded;
 use chassis::clock::SystemClock;
 use chassis::desk::{Aggregate, Desk, DeskError, Outcome, Request};
+use chassis::metrics::Metrics;
 use contracts::{Actor, BookingCancelled, CancelledBy, DomainEvent, Hash, IdempotencyDigests, StreamId, verify_chain};
 use futures::future::join_all;
 use jiff::Timestamp;
+use persistence::Journal;
 
 use crate::support::Parts;
 
 /// Counts up to a limit; every step is an event whose size can be chosen.
 #[derive(Debug, Clone, Default)]
-struct Counter {
+pub(crate) struct Counter {
     steps: u32,
 }
 
 const LIMIT: u32 = 100;
 
 #[derive(Debug, Clone)]
-struct Step {
+pub(crate) struct Step {
     padding: usize,
+    limit: u32,
+    /// How many steps were decided.
+    decided: Option<Arc<AtomicU64>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Full;
+pub(crate) struct Full;
 
 impl Aggregate for Counter {
     type Command = Step;
     type Rejection = Full;
 
     fn decide(&self, step: &Step, _now: Timestamp) -> Result<Vec<DomainEvent>, Full> {
-        if self.steps >= LIMIT {
+        if self.steps >= step.limit {
             return Err(Full);
+        }
+        if let Some(decided) = &step.decided {
+            decided.fetch_add(1, Ordering::SeqCst);
         }
         Ok(vec![DomainEvent::BookingCancelled(BookingCancelled {
             booking_id: "x".repeat(step.padding),
@@ -50,22 +59,32 @@ impl Aggregate for Counter {
 }
 
 fn desk(parts: &Parts) -> Desk<Counter> {
-    let journal = Arc::clone(&parts.stores.journal);
-    Desk::new(
-        journal,
-        Arc::new(SystemClock),
-        Arc::default(),
-        parts.metrics.desk.clone(),
-    )
+    desk_on(Arc::clone(&parts.stores.journal))
 }
 
-fn stream() -> StreamId {
+pub(crate) fn desk_on(journal: Arc<dyn Journal>) -> Desk<Counter> {
+    let metrics = Metrics::new().unwrap();
+    Desk::new(journal, Arc::new(SystemClock), Arc::default(), metrics.desk)
+}
+
+pub(crate) fn stream() -> StreamId {
     StreamId::parse("counter/1").unwrap()
 }
 
 fn step(padding: usize) -> Request<Step> {
+    let mut request = step_of(LIMIT, None);
+    request.command.padding = padding;
+    request
+}
+
+/// Counted as soon as it is decided.
+pub(crate) fn step_of(limit: u32, decided: Option<Arc<AtomicU64>>) -> Request<Step> {
     Request {
-        command: Step { padding },
+        command: Step {
+            padding: 1,
+            limit,
+            decided,
+        },
         actor: Actor::system(),
         idempotency: None,
         if_version: None,

@@ -8,6 +8,7 @@
 
 mod consumer;
 mod desk;
+mod desk_ahead;
 mod feed;
 mod rebuild;
 mod relay;
