@@ -1,5 +1,7 @@
 //! The feed: the public facts about one entity in order, keyed by stream and version, and what stood after each.
 //!
+//! The ids of a stream's entries sort as its versions do, so that a run of versions is a run of ids: there is no index.
+//!
 //! It is a view like any other, so every replica can read it from any version on: history, the state at a time, live
 //! streams and their resumption all come from here.
 //!
@@ -13,7 +15,7 @@
 use async_trait::async_trait;
 use contracts::StreamId;
 use jiff::Timestamp;
-use persistence::{Bound, Cursor, Index, Query, StoreError};
+use persistence::{BY_ID, Bound, Cursor, Index, Query, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -21,9 +23,10 @@ use crate::recorded::Recorded;
 use crate::views::{Found, Key, LiveViews, UnitOfWork, View};
 
 const COLLECTION: &str = "feed";
-const BY_STREAM: &str = "by_stream";
-/// Beyond any version, and still a number that every store can compare.
-const LATEST: u64 = 1 << 53;
+/// Ids were once not sorted as versions are.
+const FORM: u32 = 2;
+/// Beyond any version.
+const LATEST: u64 = 9_999_999_999_999_999;
 /// How many versions back an entry may be of the same batch; farther back it is stored.
 const NEAR: usize = 2_048;
 
@@ -106,13 +109,11 @@ struct Place {
 #[async_trait]
 impl View for FeedView {
     fn collections(&self) -> &'static [(&'static str, &'static [Index])] {
-        &[(
-            COLLECTION,
-            &[Index {
-                name: BY_STREAM,
-                fields: &["stream", "version"],
-            }],
-        )]
+        &[(COLLECTION, &[])]
+    }
+
+    fn form(&self) -> u32 {
+        FORM
     }
 
     fn touches(&self, recorded: &Recorded, keys: &mut Vec<Key>) {
@@ -176,9 +177,7 @@ impl Feed {
         after: u64,
         limit: usize,
     ) -> Result<(Vec<Entry>, Option<Cursor>), StoreError> {
-        let mut query = Query::all(BY_STREAM, limit);
-        query.equals = vec![json!(stream.as_str())];
-        query.lower = Some(bound(after, false));
+        let query = run(stream, (after, false), (LATEST, true), limit);
         let (found, next) = self.views.find(COLLECTION, query).await?;
         Ok((found.into_iter().map(|(_, entry)| entry).collect(), next))
     }
@@ -201,7 +200,7 @@ impl Feed {
 
     /// The newest entry up to `version`.
     async fn newest(&self, stream: &StreamId, version: u64) -> Result<Option<Entry>, StoreError> {
-        let query = newest(stream, bound(version, true));
+        let query = newest(stream, (version, true));
         Ok(entries(self.views.find(COLLECTION, query).await?).pop())
     }
 
@@ -268,17 +267,15 @@ impl Walk {
     /// What one stream has for the page, behind or up to `start`. One more than asked for tells whether there is a next
     /// page.
     fn query(&self, stream: &StreamId, start: Option<u64>) -> Query {
-        let mut query = Query {
-            equals: vec![json!(stream.as_str())],
-            descending: self.descending,
-            ..Query::all(BY_STREAM, self.limit.saturating_add(1))
+        let (lower, upper) = match start {
+            Some(version) if self.descending => ((0, true), (version, !self.after_own(stream))),
+            Some(version) => ((version, false), (LATEST, true)),
+            None => ((0, true), (LATEST, true)),
         };
-        match start {
-            Some(version) if self.descending => query.upper = Some(bound(version, !self.after_own(stream))),
-            Some(version) => query.lower = Some(bound(version, false)),
-            None => {}
+        Query {
+            descending: self.descending,
+            ..run(stream, lower, upper, self.limit.saturating_add(1))
         }
-        query
     }
 
     /// Whether the page before ended in this stream.
@@ -311,9 +308,7 @@ async fn before(stream: &StreamId, version: u64, unit: &mut UnitOfWork) -> Resul
             return Ok(before);
         }
     }
-    let stored: Option<Entry> = unit
-        .find_stored(COLLECTION, newest(stream, bound(version, false)))
-        .await?;
+    let stored: Option<Entry> = unit.find_stored(COLLECTION, newest(stream, (version, false))).await?;
     Ok(stored.as_ref().map(Before::of).unwrap_or_default())
 }
 
@@ -326,23 +321,31 @@ impl Before {
     }
 }
 
+/// No stream's name has a space in it: between a stream's ids there are none of another.
 fn id_of(stream: &StreamId, version: u64) -> String {
-    format!("{stream}@{version}")
+    format!("{stream} {version:016}")
 }
 
+/// A version, and whether it is meant itself.
+type End = (u64, bool);
+
 /// The newest entry up to a version.
-fn newest(stream: &StreamId, upper: Bound) -> Query {
+fn newest(stream: &StreamId, upper: End) -> Query {
     Query {
-        equals: vec![json!(stream.as_str())],
-        upper: Some(upper),
         descending: true,
-        ..Query::all(BY_STREAM, 1)
+        ..run(stream, (0, true), upper, 1)
     }
 }
 
-fn bound(value: impl Into<Value>, inclusive: bool) -> Bound {
-    Bound {
-        value: value.into(),
+/// A stream's entries from one version to another.
+fn run(stream: &StreamId, lower: End, upper: End, limit: usize) -> Query {
+    let bound = |(version, inclusive): End| Bound {
+        value: Value::from(id_of(stream, version.min(LATEST))),
         inclusive,
+    };
+    Query {
+        lower: Some(bound(lower)),
+        upper: Some(bound(upper)),
+        ..Query::all(BY_ID, limit)
     }
 }

@@ -9,6 +9,10 @@ use thiserror::Error;
 
 use crate::StoreError;
 
+/// The order of a collection's documents by nothing but their id. Every collection has it, without declaring it, and
+/// none can declare another one by this name.
+pub const BY_ID: &str = "by_id";
+
 /// A named set of documents and the ways it is searched, declared once by the view that owns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
@@ -73,12 +77,12 @@ pub enum PutError {
 /// One page's worth of a search by a declared index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    /// Name of a declared [`Index`].
+    /// Name of a declared [`Index`], or [`BY_ID`].
     pub index: &'static str,
     /// Values for the index's first fields, which documents must have.
     pub equals: Vec<Value>,
     /// Bounds for the field behind those in `equals`, in the index's order: an upper one alone takes in documents
-    /// without the field, an exclusive lower one of null leaves them out.
+    /// without the field, an exclusive lower one of null leaves them out. For [`BY_ID`] they are texts that bound the id.
     pub lower: Option<Bound>,
     pub upper: Option<Bound>,
     /// Go on behind this place.

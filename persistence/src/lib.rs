@@ -21,7 +21,7 @@ pub mod sqlite;
 pub mod conformance;
 
 pub use documents::{
-    Body, Bound, Collection, Cursor, Document, DocumentStore, Expect, Index, Page, PutError, Query, Write,
+    BY_ID, Body, Bound, Collection, Cursor, Document, DocumentStore, Expect, Index, Page, PutError, Query, Write,
 };
 pub use error::StoreError;
 pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES, Walked};

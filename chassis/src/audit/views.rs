@@ -23,7 +23,7 @@ use crate::consumer::parking::{Parking, Reason};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::operator::{Profile, Workplace};
-use crate::views::{Compared, Comparison, Digest, Feeding, Generation, Generations, Side, Views, collections};
+use crate::views::{Compared, Comparison, Digest, Feeding, Generation, Generations, Side, Views, collections, forms};
 
 /// How long a gap in the log may stay open.
 const GAP: Duration = Duration::from_secs(3);
@@ -77,7 +77,7 @@ pub async fn audit_views(
     stop: &CancellationToken,
     told: Told<'_>,
 ) -> Result<Option<ViewsReport>, AuditError> {
-    let Some(live) = live(place).await? else {
+    let Some(live) = live(place, profile).await? else {
         return Ok(None);
     };
     let scratch = Scratch::open(place)?;
@@ -172,12 +172,13 @@ async fn feeding(place: &Workplace, stores: &Stores) -> Result<Feeding, AuditErr
     })
 }
 
-async fn live(place: &Workplace) -> Result<Option<Side>, AuditError> {
+async fn live(place: &Workplace, profile: &Profile) -> Result<Option<Side>, AuditError> {
     let documents = Arc::clone(&place.stores.documents);
     let generations = Generations::open(Arc::clone(&documents)).await?;
     let Some(generation) = generations.find_live().await? else {
         return Ok(None);
     };
+    generations.check(&generation, &forms(&(profile.views)())).await?;
     Ok(Some(Side {
         progress: Progress::open(Arc::clone(&documents), generation.progress()).await?,
         search: Arc::clone(&place.stores.search),

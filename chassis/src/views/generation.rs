@@ -3,11 +3,12 @@
 //! A few documents tell which there are: a note for each, a pointer to the one that is read, and one to the one that is
 //! being built. What is made is noted first, so that whatever a crash leaves behind can be found and dropped.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use persistence::{Body, Collection, DocumentStore, Expect, PutError, StoreError, Write};
 use serde_json::{Value, json};
+
+use super::Forms;
 
 const POINTERS: &str = "generations";
 const LIVE: &str = "live";
@@ -70,11 +71,11 @@ pub(crate) struct Build {
     pointer_revision: u64,
 }
 
-/// A generation, and the collections of its views by their plain names.
+/// A generation, and the collections of its views by their plain names, each with the form that it is kept in.
 #[derive(Debug, Clone)]
 pub(crate) struct Noted {
     pub(crate) generation: Generation,
-    pub(crate) collections: BTreeSet<String>,
+    pub(crate) forms: Forms,
     /// By what it is built; `None` where nobody goes on with it anyway.
     program: Option<String>,
 }
@@ -92,6 +93,9 @@ pub struct ReplacedGroups {
 }
 
 impl Generations {
+    /// The form of what was noted without one.
+    pub(crate) const FIRST_FORM: u32 = 1;
+
     pub async fn open(documents: Arc<dyn DocumentStore>) -> Result<Self, StoreError> {
         let declared = Collection {
             name: POINTERS.to_owned(),
@@ -133,29 +137,49 @@ impl Generations {
         self.pointer(LIVE).await?.ok_or_else(missing)
     }
 
-    /// Notes which collections a generation has, beside those noted before.
-    pub(crate) async fn note(&self, generation: &Generation, collections: &BTreeSet<String>) -> Result<(), StoreError> {
+    /// Refuses a generation whose documents are kept in another form than these: nobody could go on with them.
+    pub(crate) async fn check(&self, generation: &Generation, forms: &Forms) -> Result<(), StoreError> {
+        let Some(noted) = self.find_noted(generation).await? else {
+            return Ok(());
+        };
+        let differs = |(name, form): &(&String, &u32)| noted.forms.get(*name).is_some_and(|noted| noted != *form);
+        match forms.iter().find(differs) {
+            None => Ok(()),
+            Some((name, _)) => Err(StoreError::Broken(format!(
+                "the views of generation {} have `{name}` in the form of another version of the program; \
+                 `myevents rebuild SERVICE` builds them anew in the form of this one",
+                generation.number
+            ))),
+        }
+    }
+
+    async fn find_noted(&self, generation: &Generation) -> Result<Option<Noted>, StoreError> {
         let noted = self.noted().await?;
-        let known = noted.into_iter().find(|noted| noted.generation == *generation);
-        let (known, program) = known
-            .map(|noted| (noted.collections, noted.program))
-            .unwrap_or_default();
-        if known.is_superset(collections) && !known.is_empty() {
+        Ok(noted.into_iter().find(|noted| noted.generation == *generation))
+    }
+
+    /// Notes which collections a generation has, beside those noted before.
+    pub(crate) async fn note(&self, generation: &Generation, forms: &Forms) -> Result<(), StoreError> {
+        let known = self.find_noted(generation).await?;
+        let (known, program) = known.map(|noted| (noted.forms, noted.program)).unwrap_or_default();
+        if forms.keys().all(|name| known.contains_key(name)) && !known.is_empty() {
             return Ok(());
         }
-        let collections = known.union(collections).cloned().collect();
+        let mut forms = forms.clone();
+        forms.extend(known);
         let generation = generation.clone();
         self.write_note(&Noted {
             generation,
-            collections,
+            forms,
             program,
         })
         .await
     }
 
     async fn write_note(&self, noted: &Noted) -> Result<(), StoreError> {
-        let body =
-            json!({ "number": noted.generation.number, "collections": noted.collections, "program": noted.program });
+        let collections: Vec<&String> = noted.forms.keys().collect();
+        let body = json!({ "number": noted.generation.number, "collections": collections, "forms": noted.forms,
+            "program": noted.program });
         let note = write(&noted.generation.note(), Expect::Anything, Some(body));
         self.put(vec![note]).await.map(drop)
     }
@@ -164,14 +188,9 @@ impl Generations {
     ///
     /// `program` tells what the views are built by. A build by another one is left, as is every one if it has to be made
     /// `anew`: what both have built does not fit together.
-    pub(crate) async fn begin(
-        &self,
-        collections: &BTreeSet<String>,
-        program: &str,
-        anew: bool,
-    ) -> Result<Option<Build>, StoreError> {
+    pub(crate) async fn begin(&self, forms: &Forms, program: &str, anew: bool) -> Result<Option<Build>, StoreError> {
         let (replaces, pointer_revision) = self.live_at().await?;
-        self.note(&replaces, collections).await?;
+        self.note(&replaces, forms).await?;
         let begun = self.pointer(BUILDING).await?;
         let open = begun
             .as_ref()
@@ -195,16 +214,16 @@ impl Generations {
         let expect = begun
             .as_ref()
             .map_or(Expect::Absent, |(_, revision)| Expect::Revision(*revision));
-        let generation = self.note_next(collections, program).await?;
+        let generation = self.note_next(forms, program).await?;
         let begins = self.put(vec![pointer(BUILDING, expect, generation.number)]).await?;
         Ok(begins.then(|| build(generation, false, left)))
     }
 
     /// Notes another generation, behind all that there are.
-    async fn note_next(&self, collections: &BTreeSet<String>, program: &str) -> Result<Generation, StoreError> {
+    async fn note_next(&self, forms: &Forms, program: &str) -> Result<Generation, StoreError> {
         let noted = Noted {
             generation: Generation::numbered(self.highest().await? + 1),
-            collections: collections.clone(),
+            forms: forms.clone(),
             program: Some(program.to_owned()),
         };
         self.write_note(&noted).await?;
@@ -307,12 +326,49 @@ fn write(id: &str, expect: Expect, body: Option<Value>) -> Write {
 
 fn read_note(body: &Value) -> Option<Noted> {
     let names = body.get("collections")?.as_array()?;
+    let form = |name: &str| {
+        let form = body.get("forms")?.get(name)?.as_u64()?;
+        u32::try_from(form).ok()
+    };
+    let noted = |name: &str| (name.to_owned(), form(name).unwrap_or(Generations::FIRST_FORM));
     Some(Noted {
         generation: Generation::numbered(body.get("number")?.as_u64()?),
-        collections: names
-            .iter()
-            .filter_map(|name| name.as_str().map(str::to_owned))
-            .collect(),
+        forms: names.iter().filter_map(Value::as_str).map(noted).collect(),
         program: body.get("program").and_then(Value::as_str).map(str::to_owned),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forms(forms: &[(&str, u32)]) -> Forms {
+        forms.iter().map(|(name, form)| ((*name).to_owned(), *form)).collect()
+    }
+
+    #[tokio::test]
+    async fn documents_of_another_form_are_built_anew_and_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = persistence::sqlite::open(folder.path()).await.unwrap();
+        let generations = Generations::open(stores.documents).await.unwrap();
+        let live = generations.live().await.unwrap();
+        let (old, new) = (forms(&[("feed", 1)]), forms(&[("feed", 2), ("things", 1)]));
+        generations.check(&live, &new).await.unwrap();
+        // As it was noted before there were forms.
+        let note = json!({ "number": 1, "collections": ["feed"], "program": null });
+        let noted = generations
+            .put(vec![write(&live.note(), Expect::Anything, Some(note))])
+            .await;
+        assert!(noted.unwrap());
+        for more in [&old, &new] {
+            generations.note(&live, more).await.unwrap();
+            generations.check(&live, &old).await.unwrap();
+            let refused = generations.check(&live, &new).await.unwrap_err().to_string();
+            let names = refused.contains("generation 1") && refused.contains("`feed`");
+            assert!(names && refused.contains("`myevents rebuild SERVICE`"), "{refused}");
+        }
+        let build = generations.begin(&new, "program", false).await.unwrap().unwrap();
+        generations.check(&build.generation, &new).await.unwrap();
+        assert!(generations.check(&build.generation, &old).await.is_err());
+    }
 }

@@ -16,7 +16,7 @@ mod takeover;
 mod unit;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -46,6 +46,12 @@ pub trait View: Send + Sync {
     /// The collections it writes, by their plain names, with the indexes its readers search by.
     fn collections(&self) -> &'static [(&'static str, &'static [Index])];
 
+    /// Raised when its documents are kept in another way than they were, under the same names: those that are there are
+    /// not gone on with then, but have to be built anew.
+    fn form(&self) -> u32 {
+        Generations::FIRST_FORM
+    }
+
     /// Names the documents that [`View::apply`] will change, so that those of a whole batch are loaded at once. One that
     /// is left out is loaded by itself when it is changed.
     fn touches(&self, _recorded: &Recorded, _keys: &mut Vec<Key>) {}
@@ -71,7 +77,9 @@ impl Views {
     ) -> Result<(Self, Progress), StoreError> {
         let (documents, search) = (Arc::clone(&stores.documents), Arc::clone(&stores.search));
         let generations = Generations::open(Arc::clone(&documents)).await?;
-        generations.note(generation, &collections(views)).await?;
+        let forms = forms(views);
+        generations.check(generation, &forms).await?;
+        generations.note(generation, &forms).await?;
         let progress = Progress::open(Arc::clone(&documents), generation.progress()).await?;
         let views = Self::open(views.to_vec(), generation.clone(), documents, search).await?;
         Ok((views, progress))
@@ -109,11 +117,24 @@ pub(crate) fn collections(views: &[Arc<dyn View>]) -> BTreeSet<String> {
     all.map(|(name, _)| (*name).to_owned()).collect()
 }
 
+/// The form of each collection, by its plain name.
+pub(crate) type Forms = BTreeMap<String, u32>;
+
+pub(crate) fn forms(views: &[Arc<dyn View>]) -> Forms {
+    let of = |view: &Arc<dyn View>| {
+        let form = view.form();
+        view.collections()
+            .iter()
+            .map(move |(name, _)| ((*name).to_owned(), form))
+    };
+    views.iter().flat_map(of).collect()
+}
+
 /// Tells what builds these views from what built others: another version of the program, or views declared otherwise.
 pub(crate) fn program(views: &[Arc<dyn View>]) -> String {
     let mut declared: Vec<_> = views.iter().flat_map(|view| view.collections()).collect();
     declared.sort_by_key(|(name, _)| *name);
-    let text = format!("{} {declared:?}", env!("CARGO_PKG_VERSION"));
+    let text = format!("{} {declared:?} {:?}", env!("CARGO_PKG_VERSION"), forms(views));
     hex::encode(digest(&SHA256, text.as_bytes()))
 }
 

@@ -18,7 +18,9 @@ use tracing::warn;
 use super::follow::LOOK;
 use super::generation::{Build, Noted};
 use super::takeover::{self, Lack};
-use super::{Comparison, Digest, Feeding, Generation, Generations, Judgement, Side, View, Views, collections, program};
+use super::{
+    Comparison, Digest, Feeding, Generation, Generations, Judgement, Side, View, Views, collections, forms, program,
+};
 use crate::clock::SystemClock;
 use crate::consumer::parking::Parking;
 use crate::consumer::{Consumer, Progress};
@@ -216,8 +218,8 @@ impl Work<'_> {
     }
 
     async fn begin(&self) -> Result<Build, RebuildError> {
-        let (names, program) = (collections(&self.views), program(&self.views));
-        let begun = self.generations.begin(&names, &program, self.options.anew).await?;
+        let (forms, program) = (forms(&self.views), program(&self.views));
+        let begun = self.generations.begin(&forms, &program, self.options.anew).await?;
         let build = begun.ok_or(RebuildError::AtWork(self.place.settings.service))?;
         (self.told)(Step::Begins {
             live: build.replaces.number(),
@@ -458,7 +460,7 @@ impl Work<'_> {
         self.place.broker.listener.drop_group(&group).await?;
         self.parking.forget(&group).await?;
         let documents = &self.place.stores.documents;
-        for name in &noted.collections {
+        for name in noted.forms.keys() {
             documents.drop_collection(&noted.generation.collection(name)).await?;
         }
         documents.drop_collection(&noted.generation.progress()).await?;

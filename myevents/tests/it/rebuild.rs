@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use persistence::{DocumentStore, Expect, StoreError, Write};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Client, eventually};
+use testkit::{Client, PlatformBuilder, eventually};
 
 use crate::crafted::{long_history, publish};
 use crate::support::{Outcome, event_with_seats, log, myevents, operate, platform_in, stores};
@@ -456,4 +456,29 @@ async fn a_log_that_has_lost_its_end_does_not_replace_what_came_of_it() {
     let named = format!("the log leads to version 2 of stream inventory/{event_id}, the live views have version 3");
     assert!(error.contains(&named), "{error}");
     assert_eq!(live_generation(folder.path()).await, 1);
+}
+
+/// An earlier version of the program noted no forms, and its feed had other ids than this one's.
+#[tokio::test]
+async fn views_in_the_form_of_an_earlier_version_are_refused_until_they_are_built_anew() {
+    let (folder, event_id) = with_two_bookings().await;
+    let forget = |body: &mut Value| drop(body.as_object_mut().unwrap().remove("forms"));
+    change(folder.path(), "generations", "generation_1", forget).await;
+    let serve = PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"]).folder(folder.path());
+    let Err(ended) = serve.try_start().await else {
+        panic!("it goes on with them")
+    };
+    let verify = operate("verify", "booking", folder.path(), &[]).await.failed();
+    for refused in [ended.error, verify] {
+        assert!(
+            refused.contains("`myevents rebuild SERVICE` builds them anew"),
+            "{refused}"
+        );
+    }
+    rebuild(folder.path(), &[]).await.succeeded();
+    verified("booking", folder.path()).await;
+    let platform = platform_in(folder.path()).await;
+    let history = platform.client().get(&format!("/events/{event_id}/history")).await;
+    assert_eq!(history.expect(200)["items"].as_array().unwrap().len(), 4);
+    platform.stop().await;
 }

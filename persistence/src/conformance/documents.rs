@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{payload, removal, write};
 use super::{Harness, Suite};
-use crate::{Collection, Document, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
+use crate::{BY_ID, Collection, Document, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
 
 pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
     suite
@@ -368,6 +368,15 @@ async fn names(h: &dyn Harness) {
         documents.declare(&collection(name)).await.unwrap();
         assert_eq!(documents.get(name, &["a"]).await.unwrap(), [None], "{name}");
     }
+    let taken = Collection {
+        indexes: &[Index {
+            name: BY_ID,
+            fields: &["name"],
+        }],
+        ..collection("others")
+    };
+    let outcome = documents.declare(&taken).await;
+    assert!(matches!(outcome, Err(StoreError::Broken(_))), "{outcome:?}");
 }
 
 async fn dropped(h: &dyn Harness) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::fixtures::{Dice, removal, write};
 use super::{Harness, Suite};
-use crate::{Bound, Collection, Cursor, Document, DocumentStore, Index, Query, StoreError};
+use crate::{BY_ID, Bound, Collection, Cursor, Document, DocumentStore, Index, Query, StoreError};
 
 pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
     suite.check("documents come in the index's order", ordered(h)).await;
@@ -17,6 +17,9 @@ pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
     suite.check("descending is ascending backwards", descending(h)).await;
     suite.check("equals picks documents with these values", equals(h)).await;
     suite.check("bounds include or exclude their value", bounds(h)).await;
+    suite
+        .check("documents come by id alone, within bounds and in pages", by_id(h))
+        .await;
     suite
         .check("there is a next page as long as there are documents", next_page(h))
         .await;
@@ -233,6 +236,44 @@ async fn bounds(h: &dyn Harness) {
                 found.reverse();
             }
             assert_eq!(found, expected, "{lower:?} {upper:?}");
+        }
+    }
+}
+
+async fn by_id(h: &dyn Harness) {
+    let ids = [
+        "", " ", "10", "9", "A", "a", "a 1", "a 2", "a\u{0}b", "ab", "e\u{301}", "é", "-Inf", "\u{ffff}", "🎫",
+    ];
+    let documents = with(h, &ids.map(|id| (id, json!({"user": "u"})))).await;
+    let limits = [
+        None,
+        Some("a"),
+        Some("a 1"),
+        Some("b"),
+        Some("10"),
+        Some("9"),
+        Some("🎫"),
+    ];
+    for (lower, upper) in limits.iter().flat_map(|lower| limits.map(|upper| (*lower, upper))) {
+        for (inclusive, descending) in [(false, false), (false, true), (true, false), (true, true)] {
+            let above = |id: &&str| lower.is_none_or(|lower| beyond((*id).cmp(lower), inclusive));
+            let below = |id: &&str| upper.is_none_or(|upper| beyond(upper.cmp(id), inclusive));
+            let mut expected: Vec<&str> = ids.into_iter().filter(above).filter(below).collect();
+            expected.sort_unstable();
+            if descending {
+                expected.reverse();
+            }
+            for limit in [1, 4, 100] {
+                let query = Query {
+                    lower: lower.and_then(|id| bound(json!(id), inclusive)),
+                    upper: upper.and_then(|id| bound(json!(id), inclusive)),
+                    descending,
+                    ..Query::all(BY_ID, limit)
+                };
+                let found = find_all(&*documents, query.clone()).await;
+                let found: Vec<&str> = found.iter().map(|document| document.id.as_str()).collect();
+                assert_eq!(found, expected, "{query:?}");
+            }
         }
     }
 }
@@ -477,7 +518,15 @@ async fn unfit(h: &dyn Harness) {
         }),
         ..by_user(1)
     };
-    for query in [too_many, no_field_left] {
+    let no_field = Query {
+        equals: vec![json!("a")],
+        ..Query::all(BY_ID, 1)
+    };
+    let no_id = Query {
+        upper: bound(json!(1), true),
+        ..Query::all(BY_ID, 1)
+    };
+    for query in [too_many, no_field_left, no_field, no_id] {
         let outcome = documents.find("bookings", query.clone()).await;
         assert!(matches!(outcome, Err(StoreError::Broken(_))), "{query:?}: {outcome:?}");
     }

@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{Collection, Index, StoreError};
+use crate::{BY_ID, Collection, Index, StoreError};
 
 const MAX_NAME_BYTES: usize = 64;
 /// Before its number in the name of a collection that was dropped and is not cleared yet. No collection can be declared
@@ -21,10 +21,11 @@ pub(super) struct Entry {
     number: i64,
 }
 
-/// A declared index.
+/// An order of a collection's documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoredIndex {
-    number: i64,
+    /// `None` for the order by id, which is that of the table.
+    number: Option<i64>,
     pub(super) fields: Vec<String>,
 }
 
@@ -44,8 +45,15 @@ impl Entry {
 }
 
 impl StoredIndex {
-    pub(super) fn name(&self) -> String {
-        format!("documents_by_{}", self.number)
+    const BY_ID: Self = Self {
+        number: None,
+        fields: Vec::new(),
+    };
+
+    /// What tells SQLite to go along it.
+    pub(super) fn along(&self) -> String {
+        self.number
+            .map_or_else(String::new, |number| format!("INDEXED BY {}", name_of(number)))
     }
 
     /// The fields as SQL. An index is only used for expressions that are its own to the letter.
@@ -53,6 +61,10 @@ impl StoredIndex {
         let expression = |field: &String| format!("json_extract(body, '$.\"{field}\"')");
         self.fields.iter().map(expression).collect()
     }
+}
+
+fn name_of(index: i64) -> String {
+    format!("documents_by_{index}")
 }
 
 pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
@@ -83,18 +95,22 @@ fn find_entry(connection: &Connection, name: &str) -> rusqlite::Result<Option<En
 
 /// Fails with [`StoreError::Broken`] where the collection has no such index.
 pub(super) fn index(connection: &Connection, entry: Entry, name: &str) -> Result<StoredIndex, StoreError> {
+    if name == BY_ID {
+        return Ok(StoredIndex::BY_ID);
+    }
     let found = find_index(connection, entry, name)?;
-    found.ok_or_else(|| StoreError::Broken(format!("index `{name}` is not declared")))
+    let (number, fields) = found.ok_or_else(|| StoreError::Broken(format!("index `{name}` is not declared")))?;
+    let number = Some(number);
+    Ok(StoredIndex { number, fields })
 }
 
-fn find_index(connection: &Connection, entry: Entry, name: &str) -> rusqlite::Result<Option<StoredIndex>> {
+/// An index's number and fields.
+fn find_index(connection: &Connection, entry: Entry, name: &str) -> rusqlite::Result<Option<(i64, Vec<String>)>> {
     let sql = "SELECT number, fields FROM indexes WHERE collection = ?1 AND name = ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let index = statement.query_row(params![entry.number, name], |row| {
-        Ok(StoredIndex {
-            number: row.get(0)?,
-            fields: row.get::<_, String>(1)?.split(',').map(str::to_owned).collect(),
-        })
+        let fields: String = row.get(1)?;
+        Ok((row.get(0)?, fields.split(',').map(str::to_owned).collect()))
     });
     index.optional()
 }
@@ -104,6 +120,9 @@ pub(super) fn check_names(collection: &Collection) -> Result<(), StoreError> {
     check_name(&collection.name)?;
     for index in collection.indexes {
         check_name(index.name)?;
+        if index.name == BY_ID {
+            return Err(StoreError::Broken(format!("index `{BY_ID}` is there already")));
+        }
         index.fields.iter().try_for_each(|field| check_name(field))?;
         if index.fields.is_empty() {
             return Err(StoreError::Broken(format!("index `{}` has no fields", index.name)));
@@ -148,17 +167,17 @@ fn create_collection(connection: &Connection, name: &str) -> Result<Entry, Store
 
 /// An index whose fields are others by now is made anew.
 fn declare_index(connection: &Connection, entry: Entry, declared: &Index) -> Result<(), StoreError> {
-    if let Some(found) = find_index(connection, entry, declared.name)? {
-        if found.fields == declared.fields {
+    if let Some((number, fields)) = find_index(connection, entry, declared.name)? {
+        if fields == declared.fields {
             return Ok(());
         }
-        connection.execute_batch(&format!("DROP INDEX {}", found.name()))?;
-        connection.execute("DELETE FROM indexes WHERE number = ?1", [found.number])?;
+        connection.execute_batch(&format!("DROP INDEX {}", name_of(number)))?;
+        connection.execute("DELETE FROM indexes WHERE number = ?1", [number])?;
     }
     let sql = "INSERT INTO indexes (collection, name, fields) VALUES (?1, ?2, ?3)";
     connection.execute(sql, params![entry.number, declared.name, declared.fields.join(",")])?;
-    let made = index(connection, entry, declared.name)?;
-    let (name, documents, expressions) = (made.name(), entry.documents(), made.expressions().join(", "));
+    let (name, documents) = (name_of(connection.last_insert_rowid()), entry.documents());
+    let expressions = index(connection, entry, declared.name)?.expressions().join(", ");
     connection.execute_batch(&format!("CREATE INDEX {name} ON {documents} ({expressions}, id)"))?;
     Ok(())
 }

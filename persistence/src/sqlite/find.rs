@@ -110,12 +110,17 @@ fn page(mut documents: Vec<Document>, index: &StoredIndex, limit: usize) -> Page
 
 fn check(index: &StoredIndex, query: &Query) -> Result<(), StoreError> {
     let (fields, fixed) = (index.fields.len(), query.equals.len());
-    let bounded = query.lower.is_some() || query.upper.is_some();
-    if fixed + usize::from(bounded) > fields {
+    let bounds: Vec<&Bound> = query.lower.iter().chain(&query.upper).collect();
+    // Ids are bounded only where there is nothing else.
+    let bounded = fields.max(1);
+    if fixed > fields || !bounds.is_empty() && fixed >= bounded {
         return Err(StoreError::Broken(format!(
             "index `{}` has only {fields} fields",
             query.index
         )));
+    }
+    if fields == 0 && !bounds.iter().all(|bound| bound.value.is_string()) {
+        return Err(StoreError::Broken("an id is a text".to_owned()));
     }
     let fits = |after: &Cursor| after.values.len() == fields && after.values.starts_with(&query.equals);
     if !query.after.as_ref().is_none_or(fits) {
@@ -272,9 +277,9 @@ fn select(what: &str, entry: Entry, index: &StoredIndex, part: &Part, descending
     let free = columns.iter().skip(fixed_fields(part));
     let order: Vec<String> = free.map(|column| format!("{column}{direction}")).collect();
     format!(
-        "SELECT {what} FROM {} INDEXED BY {} {filter} ORDER BY {} LIMIT ?",
+        "SELECT {what} FROM {} {} {filter} ORDER BY {} LIMIT ?",
         entry.documents(),
-        index.name(),
+        index.along(),
         order.join(", ")
     )
 }
@@ -327,7 +332,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Collection, Index};
+    use crate::{BY_ID, Collection, Index};
 
     const INDEXES: &[Index] = &[
         Index {
@@ -394,6 +399,13 @@ mod tests {
                 after: cursor(&[json!("u1"), json!(true), Value::Null]),
                 ..all("by_user_state_time")
             },
+            all(BY_ID),
+            Query {
+                lower: bound(json!("d0"), false),
+                upper: bound(json!("d9"), true),
+                after: cursor(&[]),
+                ..all(BY_ID)
+            },
         ];
         let downwards = upwards.clone().map(|query| Query {
             descending: true,
@@ -418,7 +430,12 @@ mod tests {
                     .collect::<Result<_, _>>()
                     .unwrap();
                 let walk = if part.is_empty() { "SCAN" } else { "SEARCH" };
-                let start = format!("{walk} {} USING INDEX {}", entry.documents(), index.name());
+                let along = match index.along().strip_prefix("INDEXED BY ") {
+                    Some(index) => format!(" USING INDEX {index}"),
+                    None if part.is_empty() => String::new(),
+                    None => " USING PRIMARY KEY".to_owned(),
+                };
+                let start = format!("{walk} {}{along}", entry.documents());
                 assert!(steps.len() == 1 && steps[0].starts_with(&start), "{sql}: {steps:?}");
             }
         }
