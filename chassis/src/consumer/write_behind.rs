@@ -66,7 +66,9 @@ impl WriteBehind {
         };
         let outcome = batch.await;
         *writing = None;
-        self.ahead().clear();
+        let stored = std::mem::take(&mut *self.ahead());
+        // It takes a while to let go of thousands of documents, and the next batch waits to be written.
+        tokio::spawn(async move { drop(stored) });
         outcome.map_err(|died| StoreError::Unknown(Box::new(died)))??;
         self.batches_stored.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -140,8 +142,10 @@ impl DocumentStore for WriteBehind {
 
     /// Returns when the batch before is stored and this one is begun.
     async fn put(&self, writes: Vec<Write>) -> Result<(), PutError> {
+        // While the batch before is written.
+        let ahead = outcome_of(&writes);
         self.flush().await?;
-        match outcome_of(&writes) {
+        match ahead {
             Some(ahead) => self.begin(writes, ahead).await,
             None => self.store.put(writes).await?,
         }

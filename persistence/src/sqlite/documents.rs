@@ -45,8 +45,9 @@ impl DocumentStore for SqliteDocuments {
         if writes.is_empty() {
             return Ok(());
         }
-        let work = move |connection: &Connection| put(connection, &writes);
-        self.database.writer.run(Durability::Full, work).await
+        // They come back to be dropped: others wait for the writer's thread.
+        let work = move |connection: &Connection| put(connection, &writes).map(|()| writes);
+        self.database.writer.run(Durability::Full, work).await.map(drop)
     }
 
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError> {
