@@ -245,6 +245,23 @@ async fn order_of_ids(h: &dyn Harness) {
         .collect();
     assert_eq!(ids, [Some("c"), None, Some("a"), Some("c"), None]);
     assert!(documents.get("events", &[]).await.unwrap().is_empty());
+    // Before, between and behind those that there are.
+    let mut asked = [
+        "", "A", "a", "a", "a\u{0}", "aa", "ab", "b", "b ", "bb", "c", "d", "ü", "🎫",
+    ];
+    for _ in 0..asked.len() {
+        asked.rotate_left(1);
+        for turn in [1, 3] {
+            let ids: Vec<&str> = (0..asked.len()).map(|i| asked[i * turn % asked.len()]).collect();
+            let found = documents.get("events", &ids).await.unwrap();
+            let found: Vec<Option<&str>> = found.iter().map(|d| d.as_ref().map(|d| d.id.as_str())).collect();
+            let expected: Vec<_> = ids
+                .iter()
+                .map(|id| Some(*id).filter(|id| ["a", "b", "c"].contains(id)))
+                .collect();
+            assert_eq!(found, expected, "{ids:?}");
+        }
+    }
 }
 
 async fn ids(h: &dyn Harness) {

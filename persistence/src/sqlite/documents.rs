@@ -89,14 +89,49 @@ impl DocumentStore for SqliteDocuments {
 
 fn get(connection: &Connection, collection: &str, ids: &[String]) -> Result<Vec<Option<Document>>, StoreError> {
     let documents = catalogue::entry(connection, collection)?.documents();
-    let sql = format!("SELECT id, revision, body FROM {documents} WHERE id = ?1");
+    let sql = format!("SELECT id, revision, body FROM {documents} WHERE id >= ?1 ORDER BY id LIMIT 1");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut found = Vec::with_capacity(ids.len());
+    let mut gap = Gap::default();
     for id in ids {
-        let row = statement.query_row([id], raw).optional()?;
-        found.push(row.map(decode).transpose()?);
+        if gap.has(id) {
+            found.push(None);
+            continue;
+        }
+        let row = statement.query_row([id], |row| is_at(row, id)).optional()?;
+        found.push(match row {
+            Some(Ok(row)) => Some(decode(row)?),
+            next => {
+                let to = next.and_then(Result::err);
+                gap = Gap { from: Some(id), to };
+                None
+            }
+        });
     }
     Ok(found)
+}
+
+/// The row, if it is that of `id`, else the id that it has.
+fn is_at(row: &Row<'_>, id: &str) -> rusqlite::Result<Result<Raw, String>> {
+    let is_it = row.get_ref(0)?.as_bytes().is_ok_and(|found| found == id.as_bytes());
+    Ok(match is_it {
+        true => Ok(raw(row)?),
+        false => Err(row.get(0)?),
+    })
+}
+
+/// Ids that no document has. New documents mostly come many at a time and side by side: one look tells it of them all.
+#[derive(Default)]
+struct Gap<'i> {
+    from: Option<&'i str>,
+    /// The next id that there is; `None` where there is none.
+    to: Option<String>,
+}
+
+impl Gap<'_> {
+    fn has(&self, id: &str) -> bool {
+        self.from.is_some_and(|from| from <= id) && self.to.as_deref().is_none_or(|to| id < to)
+    }
 }
 
 fn scan(
