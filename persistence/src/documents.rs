@@ -155,17 +155,23 @@ impl Body {
         Ok(Self(serde_json::to_string(document)?.into()))
     }
 
-    /// The same object with one more field, which it does not have yet.
+    /// A document with one more field, which it does not have yet.
     ///
     /// # Errors
     /// Where it is no object.
-    pub fn with(self, name: &str, value: &impl Serialize) -> serde_json::Result<Self> {
-        let Some(fields) = self.0.strip_suffix('}').filter(|fields| fields.starts_with('{')) else {
+    pub fn of_with(document: &impl Serialize, name: &str, value: &impl Serialize) -> serde_json::Result<Self> {
+        let mut text = serde_json::to_string(document)?;
+        if !text.starts_with('{') || text.pop() != Some('}') {
             return Err(serde::ser::Error::custom("it is no object"));
-        };
-        let comma = if fields == "{" { "" } else { "," };
-        let (name, value) = (serde_json::to_string(name)?, serde_json::to_string(value)?);
-        Ok(Self(format!("{fields}{comma}{name}:{value}}}").into()))
+        }
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&serde_json::to_string(name)?);
+        text.push(':');
+        text.push_str(&serde_json::to_string(value)?);
+        text.push('}');
+        Ok(Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -227,11 +233,7 @@ mod tests {
 
     #[test]
     fn a_field_is_added_to_an_object_and_to_nothing_else() {
-        let added = |value: Value| {
-            Body::from(value)
-                .with("a \"b\"", &[1])
-                .map(|body| body.to_value().unwrap())
-        };
+        let added = |value: Value| Body::of_with(&value, "a \"b\"", &[1]).map(|body| body.to_value().unwrap());
         assert_eq!(added(json!({})).unwrap(), json!({"a \"b\"": [1]}));
         assert_eq!(added(json!({"c": {}})).unwrap(), json!({"c": {}, "a \"b\"": [1]}));
         assert!(added(json!([])).is_err());

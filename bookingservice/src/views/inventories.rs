@@ -51,8 +51,8 @@ impl View for InventoriesView {
         if !recorded.envelope.stream.is(StreamKind::Inventory) {
             return Ok(());
         }
-        let id = recorded.envelope.stream.entity_id().to_owned();
-        unit.update(COLLECTION, &id, recorded, |document: &mut InventoryDocument| {
+        let id = recorded.envelope.stream.entity_id();
+        unit.update(COLLECTION, id, recorded, |document: &mut InventoryDocument| {
             document.take_in(recorded)
         })
         .await

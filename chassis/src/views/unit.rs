@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use persistence::{Body, Document, DocumentStore, Expect, Query, StoreError, Write};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::generation::Generation;
@@ -25,7 +25,8 @@ pub(crate) type Changes = (Vec<Write>, SearchTexts);
 pub struct UnitOfWork {
     generation: Generation,
     documents: Arc<dyn DocumentStore>,
-    loaded: HashMap<Key, Loaded>,
+    /// By collection and id.
+    loaded: HashMap<&'static str, HashMap<String, Loaded>>,
     /// Keys in the order of their first change.
     changed: Vec<Key>,
     texts: SearchTexts,
@@ -33,10 +34,14 @@ pub struct UnitOfWork {
 
 struct Loaded {
     revision: u64,
-    versions: BTreeMap<String, u64>,
+    versions: Versions,
     content: Content,
     changed: bool,
 }
+
+/// The version of each stream that a document was built from. There are few of them, mostly one.
+#[derive(Default)]
+struct Versions(Vec<(String, u64)>);
 
 /// A document is read as its type when it is first changed, and becomes JSON again when the batch is done.
 enum Content {
@@ -46,12 +51,12 @@ enum Content {
 }
 
 trait AnyDocument: Any + Send + Sync {
-    fn to_body(&self) -> serde_json::Result<Body>;
+    fn to_body(&self, versions: &Versions) -> serde_json::Result<Body>;
 }
 
 impl<T: Serialize + Any + Send + Sync> AnyDocument for T {
-    fn to_body(&self) -> serde_json::Result<Body> {
-        Body::of(self)
+    fn to_body(&self, versions: &Versions) -> serde_json::Result<Body> {
+        Body::of_with(self, VERSIONS, versions)
     }
 }
 
@@ -73,7 +78,8 @@ impl UnitOfWork {
             collections.entry(collection).or_default().push(id);
         }
         for (collection, mut ids) in collections {
-            ids.sort_unstable();
+            // Stable, which is fast for ids that come in order.
+            ids.sort();
             ids.dedup();
             self.load(collection, ids).await?;
         }
@@ -94,20 +100,18 @@ impl UnitOfWork {
     where
         T: Serialize + DeserializeOwned + Default + Send + Sync + 'static,
     {
-        let key = (collection, id.to_owned());
-        if !self.loaded.contains_key(&key) {
-            self.load(collection, vec![id.to_owned()]).await?;
-        }
-        let Some(loaded) = self.loaded.get_mut(&key) else {
+        self.load_missing(collection, id).await?;
+        let Some(loaded) = find(&mut self.loaded, collection, id) else {
             return Ok(());
         };
         if loaded.has_taken_in(recorded) {
             return Ok(());
         }
-        change(loaded.content.read().map_err(|cause| another_shape(&key, &cause))?);
+        let document = loaded.content.read();
+        change(document.map_err(|cause| another_shape(collection, id, &cause))?);
         loaded.note(recorded);
         if !std::mem::replace(&mut loaded.changed, true) {
-            self.changed.push(key);
+            self.changed.push((collection, id.to_owned()));
         }
         Ok(())
     }
@@ -122,16 +126,15 @@ impl UnitOfWork {
     where
         T: Serialize + DeserializeOwned + Default + Send + Sync + 'static,
     {
-        let key = (collection, id.to_owned());
-        if !self.loaded.contains_key(&key) {
-            self.load(collection, vec![id.to_owned()]).await?;
-        }
-        let loaded = self.loaded.get_mut(&key);
+        self.load_missing(collection, id).await?;
+        let loaded = find(&mut self.loaded, collection, id);
         let Some(loaded) = loaded.filter(|loaded| !matches!(loaded.content, Content::Missing)) else {
             return Ok(None);
         };
-        let document = loaded.content.read().map_err(|cause| another_shape(&key, &cause))?;
-        Ok(Some(read(document)))
+        let document = loaded.content.read();
+        Ok(Some(read(
+            document.map_err(|cause| another_shape(collection, id, &cause))?,
+        )))
     }
 
     /// The first document that a query finds, as stored: without this batch's changes.
@@ -153,23 +156,39 @@ impl UnitOfWork {
 
     pub(crate) fn finish(mut self) -> Result<Changes, StoreError> {
         let mut writes = Vec::with_capacity(self.changed.len());
-        for key in std::mem::take(&mut self.changed) {
-            if let Some(loaded) = self.loaded.remove(&key) {
-                writes.push(loaded.into_write(self.generation.collection(key.0), key)?);
+        for (collection, id) in std::mem::take(&mut self.changed) {
+            let loaded = self.loaded.get_mut(collection).and_then(|of| of.remove(&id));
+            if let Some(loaded) = loaded {
+                writes.push(loaded.into_write(self.generation.collection(collection), id)?);
             }
         }
         Ok((writes, self.texts))
+    }
+
+    async fn load_missing(&mut self, collection: &'static str, id: &str) -> Result<(), StoreError> {
+        if find(&mut self.loaded, collection, id).is_some() {
+            return Ok(());
+        }
+        self.load(collection, vec![id.to_owned()]).await
     }
 
     async fn load(&mut self, collection: &'static str, ids: Vec<String>) -> Result<(), StoreError> {
         let stored = self.generation.collection(collection);
         let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
         let found = self.documents.get(&stored, &asked).await?;
-        for (id, document) in ids.into_iter().zip(found) {
-            self.loaded.insert((collection, id), Loaded::new(document));
-        }
+        let loaded = self.loaded.entry(collection).or_default();
+        loaded.extend(ids.into_iter().zip(found.into_iter().map(Loaded::new)));
         Ok(())
     }
+}
+
+/// Apart from the unit, other fields of which are at hand meanwhile.
+fn find<'l>(
+    loaded: &'l mut HashMap<&'static str, HashMap<String, Loaded>>,
+    collection: &str,
+    id: &str,
+) -> Option<&'l mut Loaded> {
+    loaded.get_mut(collection)?.get_mut(id)
 }
 
 impl Loaded {
@@ -177,16 +196,15 @@ impl Loaded {
         let Some(document) = document else {
             return Self {
                 revision: 0,
-                versions: BTreeMap::new(),
+                versions: Versions::default(),
                 content: Content::Missing,
                 changed: false,
             };
         };
         let mut body = into_object(document.body);
-        let versions = body.remove(VERSIONS).unwrap_or_default();
         Self {
             revision: document.revision,
-            versions: serde_json::from_value(versions).unwrap_or_default(),
+            versions: Versions::read(body.remove(VERSIONS).unwrap_or_default()),
             content: Content::Stored(body),
             changed: false,
         }
@@ -196,31 +214,52 @@ impl Loaded {
         if faults::unguarded("repeat_check") {
             return false;
         }
-        let version = self.versions.get(recorded.envelope.stream.as_str());
-        version.is_some_and(|version| *version >= recorded.envelope.version)
+        let version = self.versions.of(recorded.envelope.stream.as_str());
+        version.is_some_and(|version| version >= recorded.envelope.version)
     }
 
     fn note(&mut self, recorded: &Recorded) {
-        let (stream, version) = (recorded.envelope.stream.as_str(), recorded.envelope.version);
-        match self.versions.get_mut(stream) {
-            Some(known) => *known = version,
-            None => _ = self.versions.insert(stream.to_owned(), version),
-        }
+        self.versions
+            .note(recorded.envelope.stream.as_str(), recorded.envelope.version);
     }
 
-    fn into_write(self, collection: String, key: Key) -> Result<Write, StoreError> {
-        let body = self.content.to_body();
-        let body = body.and_then(|body| body.with(VERSIONS, &self.versions));
+    fn into_write(self, collection: String, id: String) -> Result<Write, StoreError> {
+        let body = self.content.to_body(&self.versions);
         Ok(Write {
+            body: Some(body.map_err(|cause| another_shape(&collection, &id, &cause))?),
             collection,
-            id: key.1.clone(),
+            id,
             expect: if self.revision == 0 {
                 Expect::Absent
             } else {
                 Expect::Revision(self.revision)
             },
-            body: Some(body.map_err(|cause| another_shape(&key, &cause))?),
         })
+    }
+}
+
+impl Versions {
+    fn read(versions: Value) -> Self {
+        let versions: BTreeMap<String, u64> = serde_json::from_value(versions).unwrap_or_default();
+        Self(versions.into_iter().collect())
+    }
+
+    fn of(&self, stream: &str) -> Option<u64> {
+        let known = self.0.iter().find(|(known, _)| known == stream);
+        known.map(|(_, version)| *version)
+    }
+
+    fn note(&mut self, stream: &str, version: u64) {
+        match self.0.iter_mut().find(|(known, _)| known == stream) {
+            Some((_, known)) => *known = version,
+            None => self.0.push((stream.to_owned(), version)),
+        }
+    }
+}
+
+impl Serialize for Versions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(stream, version)| (stream, version)))
     }
 }
 
@@ -244,20 +283,17 @@ impl Content {
         document.ok_or_else(|| serde::de::Error::custom("it was read as another type"))
     }
 
-    fn to_body(&self) -> serde_json::Result<Body> {
+    fn to_body(&self, versions: &Versions) -> serde_json::Result<Body> {
         match self {
-            Self::Missing => Body::of(&Map::new()),
-            Self::Stored(body) => Body::of(body),
-            Self::Read(document) => document.to_body(),
+            Self::Missing => Map::new().to_body(versions),
+            Self::Stored(body) => body.to_body(versions),
+            Self::Read(document) => document.to_body(versions),
         }
     }
 }
 
-fn another_shape(key: &Key, cause: &serde_json::Error) -> StoreError {
-    StoreError::Broken(format!(
-        "document `{}` of `{}` has another shape: {cause}",
-        key.1, key.0
-    ))
+fn another_shape(collection: &str, id: &str, cause: &serde_json::Error) -> StoreError {
+    StoreError::Broken(format!("document `{id}` of `{collection}` has another shape: {cause}"))
 }
 
 fn into_object(value: Value) -> Map<String, Value> {
