@@ -16,28 +16,38 @@ use async_trait::async_trait;
 use contracts::StreamId;
 use jiff::Timestamp;
 use persistence::{BY_ID, Bound, Cursor, Index, Query, StoreError};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use crate::recorded::Recorded;
 use crate::views::{Found, Key, LiveViews, UnitOfWork, View};
 
 const COLLECTION: &str = "feed";
-/// Ids were once not sorted as versions are.
+/// Ids were once not sorted as versions are, and entries repeated what their ids tell.
 const FORM: u32 = 2;
 /// Beyond any version.
 const LATEST: u64 = 9_999_999_999_999_999;
 /// How many versions back an entry may be of the same batch; farther back it is stored.
 const NEAR: usize = 2_048;
 
-/// What may be told of a domain event in public: its facts, or `None` where it stays private.
-pub type PublicFacts = fn(&Recorded) -> Option<Map<String, Value>>;
+/// The JSON object that an entry tells, which nobody takes apart before it is read.
+pub type Facts = Box<RawValue>;
 
-/// What stands after an envelope, from what stood before it; empty before the first.
-pub type Fold = fn(&Map<String, Value>, &Recorded) -> Map<String, Value>;
+/// What may be told of a domain event in public: its facts, or `None` where it stays private.
+pub type PublicFacts = fn(&Recorded) -> Option<Facts>;
+
+/// What stands after an envelope, from what stood before it, where anything is known of that.
+pub type Fold<S> = fn(Option<&S>, &Recorded) -> Option<S>;
+
+/// What can stand after an entry.
+pub trait Standing: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static {}
+
+impl<S: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static> Standing for S {}
 
 /// One entry of the feed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub stream: String,
     pub version: u64,
@@ -46,13 +56,28 @@ pub struct Entry {
     /// Who: a user's id, `guest`, or `system`.
     pub actor: String,
     pub facts: Map<String, Value>,
-    /// What stands after it. Absent in entries of a generation that was begun before this was counted.
-    #[serde(default)]
+    /// What stands after it. Empty where that is not known.
     pub standing: Map<String, Value>,
     /// From when on it counts.
-    #[serde(default)]
     moment_ms: i64,
 }
+
+/// An entry as it is stored. Its id tells its stream and version.
+#[derive(Default, Serialize, Deserialize)]
+struct Stored<F, S> {
+    name: String,
+    time: Timestamp,
+    actor: String,
+    facts: F,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<S>,
+    /// From when on it counts, where that is not its own time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moment_ms: Option<i64>,
+}
+
+/// As it is read by those who do not know what is counted.
+type AnyStored = Stored<Map<String, Value>, Map<String, Value>>;
 
 /// Which state of a stream is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +104,9 @@ pub struct History {
 }
 
 /// Builds the feed.
-pub struct FeedView {
+pub struct FeedView<S> {
     pub public_facts: PublicFacts,
-    pub fold: Fold,
+    pub fold: Fold<S>,
     /// An actor as the public may know it.
     pub public_actor: fn(&str) -> &str,
 }
@@ -94,8 +119,8 @@ pub struct Feed {
 
 /// What an entry hands on to the next one.
 #[derive(Default)]
-struct Before {
-    standing: Map<String, Value>,
+struct Before<S> {
+    standing: Option<S>,
     moment_ms: i64,
 }
 
@@ -107,7 +132,7 @@ struct Place {
 }
 
 #[async_trait]
-impl View for FeedView {
+impl<S: Standing> View for FeedView<S> {
     fn collections(&self) -> &'static [(&'static str, &'static [Index])] {
         &[(COLLECTION, &[])]
     }
@@ -118,10 +143,10 @@ impl View for FeedView {
 
     fn touches(&self, recorded: &Recorded, keys: &mut Vec<Key>) {
         let (stream, version) = (&recorded.envelope.stream, recorded.envelope.version);
-        keys.push((COLLECTION, id_of(stream, version)));
         if version > 1 {
             keys.push((COLLECTION, id_of(stream, version - 1)));
         }
+        keys.push((COLLECTION, id_of(stream, version)));
     }
 
     async fn apply(&self, recorded: &Recorded, unit: &mut UnitOfWork) -> Result<(), StoreError> {
@@ -129,24 +154,50 @@ impl View for FeedView {
             return Ok(());
         };
         let envelope = &recorded.envelope;
-        let before = before(&envelope.stream, envelope.version, unit).await?;
-        let entry = Entry {
-            stream: envelope.stream.to_string(),
-            version: envelope.version,
+        let before: Before<S> = before(&envelope.stream, envelope.version, unit).await?;
+        let own_ms = envelope.time.as_millisecond();
+        let entry = Stored {
             name: envelope.name.to_string(),
             time: envelope.time,
             actor: (self.public_actor)(envelope.actor.as_str()).to_owned(),
             facts,
-            standing: (self.fold)(&before.standing, recorded),
-            moment_ms: before.moment_ms.max(envelope.time.as_millisecond()),
+            standing: (self.fold)(before.standing.as_ref(), recorded),
+            moment_ms: Some(before.moment_ms).filter(|before| *before > own_ms),
         };
         let id = id_of(&envelope.stream, envelope.version);
-        unit.update(COLLECTION, &id, recorded, |kept: &mut Entry| *kept = entry)
-            .await
+        unit.update(COLLECTION, &id, recorded, |kept| *kept = entry).await
+    }
+}
+
+/// Facts as the feed keeps them; `None` where they cannot be JSON.
+pub fn told(facts: &impl Serialize) -> Option<Facts> {
+    to_raw_value(facts).ok()
+}
+
+impl<F, S> Stored<F, S> {
+    fn moment_ms(&self) -> i64 {
+        self.moment_ms.unwrap_or_else(|| self.time.as_millisecond())
     }
 }
 
 impl Entry {
+    fn read((id, stored): (String, AnyStored)) -> Result<Self, StoreError> {
+        let named = id
+            .split_once(' ')
+            .and_then(|(stream, version)| Some((stream, version.parse().ok()?)));
+        let (stream, version) = named.ok_or_else(|| StoreError::Broken(format!("`{id}` is no entry's id")))?;
+        Ok(Self {
+            stream: stream.to_owned(),
+            version,
+            moment_ms: stored.moment_ms(),
+            name: stored.name,
+            time: stored.time,
+            actor: stored.actor,
+            facts: stored.facts,
+            standing: stored.standing.unwrap_or_default(),
+        })
+    }
+
     /// From when on it counts: the latest time that its stream had shown by then.
     pub fn moment(&self) -> Timestamp {
         Timestamp::from_millisecond(self.moment_ms).unwrap_or(self.time)
@@ -178,13 +229,14 @@ impl Feed {
         limit: usize,
     ) -> Result<(Vec<Entry>, Option<Cursor>), StoreError> {
         let query = run(stream, (after, false), (LATEST, true), limit);
-        let (found, next) = self.views.find(COLLECTION, query).await?;
-        Ok((found.into_iter().map(|(_, entry)| entry).collect(), next))
+        self.find(query).await
     }
 
     /// The entry of exactly this version.
     pub async fn entry(&self, stream: &StreamId, version: u64) -> Result<Option<Entry>, StoreError> {
-        self.views.get(COLLECTION, &id_of(stream, version)).await
+        let id = id_of(stream, version);
+        let stored = self.views.get(COLLECTION, &id).await?;
+        stored.map(|stored| Entry::read((id, stored))).transpose()
     }
 
     /// The newest entry of `stream` at a moment; `None` before its first.
@@ -200,8 +252,14 @@ impl Feed {
 
     /// The newest entry up to `version`.
     async fn newest(&self, stream: &StreamId, version: u64) -> Result<Option<Entry>, StoreError> {
-        let query = newest(stream, (version, true));
-        Ok(entries(self.views.find(COLLECTION, query).await?).pop())
+        let (mut found, _) = self.find(newest(stream, (version, true))).await?;
+        Ok(found.pop())
+    }
+
+    async fn find(&self, query: Query) -> Result<(Vec<Entry>, Option<Cursor>), StoreError> {
+        let (found, next): Found<AnyStored> = self.views.find(COLLECTION, query).await?;
+        let entries: Result<_, _> = found.into_iter().map(Entry::read).collect();
+        Ok((entries?, next))
     }
 
     /// The last entry that `counts`, as all before it do and none behind it does. Not every version has an entry.
@@ -230,7 +288,7 @@ impl Feed {
         let mut merged = Vec::new();
         for stream in streams {
             let query = walk.query(stream, self.start(stream, place.as_ref()).await?);
-            merged.extend(entries(self.views.find(COLLECTION, query).await?));
+            merged.extend(self.find(query).await?.0);
         }
         merged.sort_by(|a, b| a.place().cmp(&b.place()));
         if walk.descending {
@@ -297,26 +355,22 @@ impl Place {
     }
 }
 
-fn entries((found, _): Found<Entry>) -> Vec<Entry> {
-    found.into_iter().map(|(_, entry)| entry).collect()
-}
-
 /// Nearly always the version before has an entry. Private facts, and names that this build did not know, leave gaps.
-async fn before(stream: &StreamId, version: u64, unit: &mut UnitOfWork) -> Result<Before, StoreError> {
+async fn before<S: Standing>(stream: &StreamId, version: u64, unit: &mut UnitOfWork) -> Result<Before<S>, StoreError> {
     for version in (1..version).rev().take(NEAR) {
         if let Some(before) = unit.read(COLLECTION, &id_of(stream, version), Before::of).await? {
             return Ok(before);
         }
     }
-    let stored: Option<Entry> = unit.find_stored(COLLECTION, newest(stream, (version, false))).await?;
+    let stored: Option<Stored<Facts, S>> = unit.find_stored(COLLECTION, newest(stream, (version, false))).await?;
     Ok(stored.as_ref().map(Before::of).unwrap_or_default())
 }
 
-impl Before {
-    fn of(entry: &Entry) -> Self {
+impl<S: Standing> Before<S> {
+    fn of(entry: &Stored<Facts, S>) -> Self {
         Self {
             standing: entry.standing.clone(),
-            moment_ms: entry.moment_ms,
+            moment_ms: entry.moment_ms(),
         }
     }
 }

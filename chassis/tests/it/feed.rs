@@ -4,25 +4,30 @@ use std::sync::Arc;
 
 use chassis::Recorded;
 use chassis::consumer::{Handler, HandlerError};
-use chassis::feed::{Feed, FeedView, Moment, Walk};
+use chassis::feed::{Facts, Feed, FeedView, Moment, Walk, told};
 use chassis::views::{Generation, Generations, LiveViews, Views};
 use contracts::{Envelope, StreamId};
 use jiff::{SignedDuration, Timestamp};
 use persistence::{Cursor, StoreError, Stores};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::support::{Parts, bookings};
 
-fn facts(recorded: &Recorded) -> Option<Map<String, Value>> {
+fn facts(recorded: &Recorded) -> Option<Facts> {
     let even = recorded.envelope.version.is_multiple_of(2);
-    let payload = even.then(|| recorded.envelope.payload.to_value().unwrap());
-    payload?.as_object().cloned()
+    told(&recorded.envelope.payload).filter(|_| even)
 }
 
 /// Counts the entries.
-fn count(before: &Map<String, Value>, _: &Recorded) -> Map<String, Value> {
-    let counted = before.get("count").and_then(Value::as_u64).unwrap_or(0);
-    Map::from_iter([("count".to_owned(), json!(counted + 1))])
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Counted {
+    count: u64,
+}
+
+fn count(before: Option<&Counted>, _: &Recorded) -> Option<Counted> {
+    let count = before.map_or(0, |before| before.count) + 1;
+    Some(Counted { count })
 }
 
 fn read_all(envelopes: Vec<Envelope>) -> Vec<Recorded> {
