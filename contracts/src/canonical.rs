@@ -1,17 +1,22 @@
 //! What an envelope's hash is taken over: its canonical JSON (RFC 8785).
 //!
 //! Most payloads hold only text, whole numbers and ASCII names: for these JSON with sorted names is canonical as it is,
-//! and several times faster to write than by the general rules, which are kept for the rest.
+//! and several times faster to write than by the general rules, which are kept for the rest. That a payload's text is
+//! such JSON already, [`scanner`] tells without reading it into anything.
+
+mod scanner;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Actor, CommitBounds, EventName, IdempotencyDigests, StreamId, Unsealed};
+use crate::{Actor, CommitBounds, EventName, IdempotencyDigests, Payload, StreamId, Unsealed};
 
 /// Integers up to here are written by RFC 8785 (section 3.2.2.3, as ECMAScript writes numbers) digit by digit.
 const LARGEST_PLAIN: u64 = 1 << 53;
+/// What an envelope takes beside its payload, or a little more.
+const METADATA_BYTES: usize = 768;
 
 /// The fields of an [`Unsealed`] in the order of their names.
 #[derive(Serialize)]
@@ -32,17 +37,29 @@ struct Sorted<'a, P> {
 /// Where a payload cannot be read, its text stands for it: nobody can have written such a hash.
 pub(crate) fn json(unsealed: &Unsealed) -> Vec<u8> {
     let numbers_are_plain = unsealed.version <= LARGEST_PLAIN && unsealed.commit.last <= LARGEST_PLAIN;
-    if unsealed.payload.is_known_as_canonical() && numbers_are_plain {
-        return serde_json::to_vec(&sorted(unsealed, unsealed.payload.raw())).unwrap_or_default();
+    if numbers_are_plain && is_canonical(&unsealed.payload) {
+        return plainly(unsealed, unsealed.payload.raw());
     }
     let Ok(payload) = unsealed.payload.to_value() else {
-        return serde_json::to_vec(&sorted(unsealed, unsealed.payload.as_str())).unwrap_or_default();
+        return plainly(unsealed, unsealed.payload.as_str());
     };
     // Only text, integers and JSON values are written, which always serialise.
     if is_plain(&payload) && numbers_are_plain {
-        serde_json::to_vec(&sorted(unsealed, payload)).unwrap_or_default()
+        plainly(unsealed, payload)
     } else {
         serde_json_canonicalizer::to_vec(&sorted(unsealed, payload)).unwrap_or_default()
+    }
+}
+
+fn is_canonical(payload: &Payload) -> bool {
+    payload.is_known_as_canonical() || scanner::is_canonical(payload.as_str())
+}
+
+fn plainly(unsealed: &Unsealed, payload: impl Serialize) -> Vec<u8> {
+    let mut json = Vec::with_capacity(METADATA_BYTES + unsealed.payload.as_str().len());
+    match serde_json::to_writer(&mut json, &sorted(unsealed, payload)) {
+        Ok(()) => json,
+        Err(_) => Vec::new(),
     }
 }
 
