@@ -1,14 +1,16 @@
-//! Where a service keeps its truth and its views: four small contracts and their adapters.
+//! Where a service keeps its truth and its views: five small contracts and their adapters.
 //!
-//! [`Journal`] is the append-only truth, [`DocumentStore`] and [`Search`] hold the views built from it, and
-//! [`Lease`] elects the one replica that relays. Every contract asks for nothing more than single-record
-//! atomicity, so that any store can keep it. An adapter proves itself by running the whole [`conformance`] suite.
+//! [`Journal`] is the append-only truth, [`DocumentStore`] and [`Search`] hold the views built from it, [`Blobs`] holds
+//! bytes that nobody looks into, and [`Lease`] elects the one replica that relays. Every contract asks for nothing
+//! more than single-record atomicity, so that any store can keep it. An adapter proves itself by running the whole
+//! [`conformance`] suite.
 //!
-//! To add a store: one module here with its four implementations, one line in [`open`] for its URL scheme,
+//! To add a store: one module here with its five implementations, one line in [`open`] for its URL scheme,
 //! and the conformance suite run on it. Only that module may name its driver crate.
 //!
 //! This crate must not know of brokers, HTTP, or of how anything is decided.
 
+mod blobs;
 mod documents;
 mod error;
 mod journal;
@@ -20,6 +22,7 @@ pub mod sqlite;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use blobs::{Blobs, MAX_BLOB_BYTES};
 pub use documents::{
     BY_ID, Body, Bound, Collection, Cursor, Document, DocumentStore, Expect, Index, Page, PutError, Query, Write,
 };

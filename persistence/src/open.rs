@@ -4,13 +4,14 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use crate::{DocumentStore, Journal, Lease, Search, StoreError, sqlite};
+use crate::{Blobs, DocumentStore, Journal, Lease, Search, StoreError, sqlite};
 
 /// Everything a service keeps, by one adapter.
 #[derive(Clone)]
 pub struct Stores {
     pub journal: Arc<dyn Journal>,
     pub documents: Arc<dyn DocumentStore>,
+    pub blobs: Arc<dyn Blobs>,
     pub search: Arc<dyn Search>,
     pub lease: Arc<dyn Lease>,
 }

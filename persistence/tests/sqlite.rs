@@ -57,6 +57,11 @@ async fn documents() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blobs() {
+    conformance::blobs_suite(&Folders::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn search() {
     conformance::search_suite(&Folders::default()).await;
 }

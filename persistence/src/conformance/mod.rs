@@ -1,6 +1,6 @@
 //! What every adapter has to keep: one suite per contract, made of checks that are each named by their rule.
 //!
-//! An adapter implements [`Harness`] in its tests and runs the four suites. The suites know the contracts only:
+//! An adapter implements [`Harness`] in its tests and runs the five suites. The suites know the contracts only:
 //! a rule that no doc comment of a trait states has no check here.
 
 #![allow(
@@ -10,6 +10,7 @@
     reason = "checks are for tests, and a check fails by panicking"
 )]
 
+mod blobs;
 mod documents;
 mod fixtures;
 mod journal;
@@ -51,6 +52,13 @@ pub async fn documents_suite(harness: &dyn Harness) {
     let mut suite = Suite::default();
     documents::run(&mut suite, harness).await;
     paging::run(&mut suite, harness).await;
+    suite.end();
+}
+
+/// Every rule of [`crate::Blobs`].
+pub async fn blobs_suite(harness: &dyn Harness) {
+    let mut suite = Suite::default();
+    blobs::run(&mut suite, harness).await;
     suite.end();
 }
 

@@ -1,5 +1,5 @@
 //! Stores in two SQLite files of one folder: `journal.sqlite` (commits, outbox, leases) and `views.sqlite`
-//! (documents, search).
+//! (documents, blobs, search).
 //!
 //! Each file has one writing thread, which carries out everything that waits in one transaction: a disk takes as
 //! long to make one append durable as a hundred. Readers have connections of their own and, in WAL mode, never
@@ -8,6 +8,7 @@
 //!
 //! This module must not know what the bodies that it stores mean, apart from the fields that an index names.
 
+mod blobs;
 mod catalogue;
 mod change_mark;
 mod database;
@@ -50,6 +51,7 @@ pub async fn open_beside(folder: &Path, background: &Handle) -> Result<Stores, S
     Ok(Stores {
         journal: Arc::new(journal::SqliteJournal::new(facts.clone())),
         documents: Arc::new(documents::SqliteDocuments::new(views.clone())),
+        blobs: Arc::new(blobs::SqliteBlobs::open(views.clone()).await?),
         search: Arc::new(search::SqliteSearch::new(views)),
         lease: Arc::new(lease::SqliteLease::new(facts)),
     })
