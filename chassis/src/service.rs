@@ -112,9 +112,8 @@ impl Service {
         let broker = open_broker(&background, &settings.broker).await?;
         broker_part.ok();
         let metrics = Metrics::new()?;
-        let documents = Arc::clone(&stores.documents);
         Ok(Self {
-            snapshots: Snapshots::open(documents, metrics.desk.clone()).await?,
+            snapshots: Snapshots::open(&stores, metrics.desk.clone()).await?,
             stores,
             broker,
             clock,

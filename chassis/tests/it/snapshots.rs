@@ -15,7 +15,9 @@ use chassis::packed::{Key, PackedMap, Reader, Value as Packed};
 use contracts::{Actor, DomainEvent, EventBooked, IdempotencyDigests, StreamId};
 use futures::future::join_all;
 use jiff::Timestamp;
-use persistence::{Collection, Cursor, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write};
+use persistence::{
+    Blobs, Collection, Cursor, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Stores, Write,
+};
 use serde_json::{Value, json};
 
 use crate::support::Parts;
@@ -85,6 +87,8 @@ impl<const FORMAT: u32> Aggregate for Register<FORMAT> {
 /// Enough for a snapshot, and long enough for one of several chunks.
 const NAMES: usize = 1_100;
 const CHUNKS: u64 = 2;
+/// At least as many as a snapshot of so many chunks takes.
+const WRITES: i64 = 10;
 const LONG: Duration = Duration::from_secs(30);
 
 fn name(number: usize) -> String {
@@ -123,11 +127,11 @@ struct Life<const FORMAT: u32> {
 
 impl<const FORMAT: u32> Life<FORMAT> {
     async fn begin(parts: &Parts) -> Self {
-        Self::with_documents(parts, Arc::clone(&parts.stores.documents)).await
+        Self::with_stores(parts, &parts.stores).await
     }
 
-    async fn with_documents(parts: &Parts, documents: Arc<dyn DocumentStore>) -> Self {
-        let snapshots = Snapshots::open(documents, parts.metrics.desk.clone()).await.unwrap();
+    async fn with_stores(parts: &Parts, stores: &Stores) -> Self {
+        let snapshots = Snapshots::open(stores, parts.metrics.desk.clone()).await.unwrap();
         let journal = Arc::clone(&parts.stores.journal);
         let metrics = parts.metrics.desk.clone();
         let desk = Desk::new(journal, Arc::new(SystemClock), Arc::default(), metrics);
@@ -192,6 +196,14 @@ async fn document(parts: &Parts, id: &str) -> Option<Document> {
     found.into_iter().next().unwrap()
 }
 
+async fn chunk(parts: &Parts, id: &str) -> Option<Bytes> {
+    parts.stores.blobs.get(&[id]).await.unwrap().remove(0)
+}
+
+async fn put_chunk(parts: &Parts, id: &str, bytes: impl Into<Bytes>) {
+    parts.stores.blobs.put(id, bytes.into()).await.unwrap();
+}
+
 async fn chunk_id(parts: &Parts, number: u64) -> String {
     let chunks = &manifest(parts).await["current"]["chunks"];
     assert_eq!(chunks["count"], json!(CHUNKS));
@@ -250,7 +262,7 @@ async fn a_snapshot_whose_facts_are_not_the_streams_is_ignored_and_written_anew(
         ("/current/version", json!(0)),
         ("/current/version", version),
         ("/current/stream", json!("register/2")),
-        ("/current/sha256", zeroes),
+        ("/current/checksum", zeroes),
         ("/current/length", json!(17)),
         ("/current/length", json!(u64::MAX)),
         ("/current/chunks/count", json!(1)),
@@ -271,21 +283,41 @@ async fn a_damaged_or_missing_chunk_makes_a_snapshot_ignored_and_written_anew() 
     let parts = filled().await;
     for number in 0..CHUNKS {
         let id = chunk_id(&parts, number).await;
-        let text = document(&parts, &id).await.unwrap().body["base64"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let flipped = if text.starts_with('A') { "B" } else { "A" };
-        let damaged = json!({ "base64": format!("{flipped}{}", &text[1..]) });
-        put(&parts, &id, Some(damaged)).await;
-        passed_over_and_written_anew(&parts, "a flipped letter").await;
+        let mut damaged = chunk(&parts, &id).await.unwrap().to_vec();
+        *damaged.last_mut().unwrap() ^= 1;
+        put_chunk(&parts, &id, damaged).await;
+        passed_over_and_written_anew(&parts, "a flipped bit").await;
         let id = chunk_id(&parts, number).await;
-        put(&parts, &id, Some(json!({ "base64": "no base64" }))).await;
-        passed_over_and_written_anew(&parts, "no base64").await;
+        let short = chunk(&parts, &id).await.unwrap().slice(1..);
+        put_chunk(&parts, &id, short).await;
+        passed_over_and_written_anew(&parts, "a byte too few").await;
         let id = chunk_id(&parts, number).await;
-        put(&parts, &id, None).await;
+        parts.stores.blobs.remove(&[&id]).await.unwrap();
         passed_over_and_written_anew(&parts, "a missing chunk").await;
     }
+}
+
+/// Chunks were documents once, with the bytes as base64.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_of_the_first_layout_is_ignored_written_anew_and_removed() {
+    let parts = filled().await;
+    let mut old = manifest(&parts).await;
+    let facts = old["current"].as_object_mut().unwrap();
+    facts.remove("checksum");
+    facts.insert("sha256".to_owned(), json!("0".repeat(64)));
+    facts.insert("layout".to_owned(), json!(1));
+    put(&parts, stream().as_str(), Some(old)).await;
+    let mut documents = Vec::new();
+    for number in 0..CHUNKS {
+        let id = chunk_id(&parts, number).await;
+        put(&parts, &id, Some(json!({ "base64": "AAAA" }))).await;
+        documents.push(id);
+    }
+    passed_over_and_written_anew(&parts, "layout 1").await;
+    for id in documents {
+        assert_eq!(document(&parts, &id).await, None);
+    }
+    assert_eq!(manifest(&parts).await["current"]["layout"], json!(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,56 +347,84 @@ async fn a_snapshot_of_another_format_is_ignored_and_written_anew() {
 
 /// The real store, until so many writes are done: then its process is as good as dead.
 struct Dying {
-    documents: Arc<dyn DocumentStore>,
+    stores: Stores,
     writes_left: AtomicI64,
     /// Ids of the chunks that were written.
     chunks: Mutex<BTreeSet<String>>,
 }
 
 impl Dying {
-    fn after(documents: &Arc<dyn DocumentStore>, writes: i64) -> Arc<Self> {
+    fn after(parts: &Parts, writes: i64) -> Arc<Self> {
         Arc::new(Self {
-            documents: Arc::clone(documents),
+            stores: parts.stores.clone(),
             writes_left: AtomicI64::new(writes),
             chunks: Mutex::default(),
         })
+    }
+
+    fn stores(self: &Arc<Self>) -> Stores {
+        Stores {
+            documents: Arc::<Self>::clone(self),
+            blobs: Arc::<Self>::clone(self),
+            ..self.stores.clone()
+        }
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        match self.writes_left.fetch_sub(1, Ordering::SeqCst) {
+            ..=0 => Err(StoreError::Closed),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Blobs for Dying {
+    async fn get(&self, ids: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.stores.blobs.get(ids).await
+    }
+
+    async fn put(&self, id: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.write()?;
+        self.chunks.lock().unwrap().insert(id.to_owned());
+        self.stores.blobs.put(id, bytes).await
+    }
+
+    async fn remove(&self, ids: &[&str]) -> Result<(), StoreError> {
+        self.write()?;
+        self.stores.blobs.remove(ids).await
     }
 }
 
 #[async_trait]
 impl DocumentStore for Dying {
     async fn declare(&self, collection: &Collection) -> Result<(), StoreError> {
-        self.documents.declare(collection).await
+        self.stores.documents.declare(collection).await
     }
 
     async fn get(&self, collection: &str, ids: &[&str]) -> Result<Vec<Option<Document>>, StoreError> {
-        self.documents.get(collection, ids).await
+        self.stores.documents.get(collection, ids).await
     }
 
     async fn put(&self, writes: Vec<Write>) -> Result<(), PutError> {
-        if self.writes_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Err(StoreError::Closed.into());
-        }
-        let chunks = writes.iter().map(|write| write.id.clone());
-        let chunks = chunks.filter(|id| *id != stream().as_str());
-        self.chunks.lock().unwrap().extend(chunks);
-        self.documents.put(writes).await
+        self.write()?;
+        self.stores.documents.put(writes).await
     }
 
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError> {
-        self.documents.find(collection, query).await
+        self.stores.documents.find(collection, query).await
     }
 
     async fn keys(&self, collection: &str, query: Query) -> Result<Vec<Cursor>, StoreError> {
-        self.documents.keys(collection, query).await
+        self.stores.documents.keys(collection, query).await
     }
 
     async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
-        self.documents.scan(collection, after, limit).await
+        self.stores.documents.scan(collection, after, limit).await
     }
 
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError> {
-        self.documents.drop_collection(collection).await
+        self.stores.documents.drop_collection(collection).await
     }
 }
 
@@ -372,7 +432,7 @@ impl DocumentStore for Dying {
 async fn present(parts: &Parts, chunks: &BTreeSet<String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for id in chunks {
-        if document(parts, id).await.is_some() {
+        if chunk(parts, id).await.is_some() {
             found.insert(id.clone());
         }
     }
@@ -382,11 +442,11 @@ async fn present(parts: &Parts, chunks: &BTreeSet<String>) -> BTreeSet<String> {
 /// One life whose store dies after so many writes. Returns the chunks that it wrote. A snapshot of another format is
 /// always written anew, so that lives of different formats in turn each write one.
 async fn killed_after<const FORMAT: u32>(parts: &Parts, writes: i64) -> BTreeSet<String> {
-    let documents = Dying::after(&parts.stores.documents, writes);
-    let life = Life::<FORMAT>::with_documents(parts, documents.clone()).await;
+    let dying = Dying::after(parts, writes);
+    let life = Life::<FORMAT>::with_stores(parts, &dying.stores()).await;
     life.knows_all().await;
     life.end().await;
-    let mut chunks = documents.chunks.lock().unwrap();
+    let mut chunks = dying.chunks.lock().unwrap();
     std::mem::take(&mut *chunks)
 }
 
@@ -411,13 +471,13 @@ async fn is_whole(parts: &Parts) {
 async fn a_crash_between_any_two_writes_of_a_snapshot_is_harmless() {
     let parts = filled().await;
     let mut chunks = BTreeSet::new();
-    for writes in 0..9 {
+    for writes in 0..WRITES {
         chunks.append(&mut killed_after::<2>(&parts, writes).await);
         is_whole(&parts).await;
         chunks.append(&mut killed_after::<1>(&parts, writes).await);
         is_whole(&parts).await;
     }
-    assert!(counted(&parts, "failed") >= 8);
+    assert!(counted(&parts, "failed") >= 12);
     chunks.append(&mut killed_after::<2>(&parts, i64::MAX).await);
     let last = BTreeSet::from([chunk_id(&parts, 0).await, chunk_id(&parts, 1).await]);
     assert!(chunks.len() > 4);
@@ -427,7 +487,7 @@ async fn a_crash_between_any_two_writes_of_a_snapshot_is_harmless() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_takes_no_snapshot_does_not_stand_in_the_way() {
     let parts = Parts::open().await;
-    let life = Life::<1>::with_documents(&parts, Dying::after(&parts.stores.documents, 0)).await;
+    let life = Life::<1>::with_stores(&parts, &Dying::after(&parts, 0).stores()).await;
     life.fill().await;
     life.knows_all().await;
     life.end().await;

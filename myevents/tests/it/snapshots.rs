@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use futures::{StreamExt, stream};
-use persistence::{DocumentStore, Expect, Write};
+use persistence::{Expect, Stores, Write};
 use serde_json::{Value, json};
 use testkit::{Client, Histories, Platform, PlatformBuilder};
 
@@ -71,7 +71,7 @@ async fn after_a_restart_bookings_go_on_and_keys_still_count() {
 
 /// The snapshots of a service that does not run.
 struct Stopped {
-    documents: std::sync::Arc<dyn DocumentStore>,
+    stores: Stores,
     stream: String,
 }
 
@@ -79,26 +79,34 @@ impl Stopped {
     async fn open(folder: &Path, event_id: &str) -> Self {
         let store = format!("sqlite:{}", folder.join("booking").display());
         Self {
-            documents: persistence::open(&store).await.unwrap().documents,
+            stores: persistence::open(&store).await.unwrap(),
             stream: format!("inventory/{event_id}"),
         }
     }
 
-    async fn change(&self, id: &str, change: impl FnOnce(&mut Value)) {
-        let found = self.documents.get("snapshots", &[id]).await.unwrap();
-        let mut body = found.into_iter().next().unwrap().unwrap().body;
+    async fn change_manifest(&self, change: impl FnOnce(&mut Value)) {
+        let mut body = self.manifest().await;
         change(&mut body);
         let write = Write {
             collection: "snapshots".to_owned(),
-            id: id.to_owned(),
+            id: self.stream.clone(),
             expect: Expect::Anything,
             body: Some(body.into()),
         };
-        self.documents.put(vec![write]).await.unwrap();
+        self.stores.documents.put(vec![write]).await.unwrap();
+    }
+
+    async fn flip_a_bit(&self) {
+        let id = self.first_chunk().await;
+        let chunk = self.stores.blobs.get(&[&id]).await.unwrap().remove(0);
+        let mut bytes = Vec::from(chunk.unwrap());
+        let half = bytes.len() / 2;
+        bytes[half] ^= 1;
+        self.stores.blobs.put(&id, bytes.into()).await.unwrap();
     }
 
     async fn manifest(&self) -> Value {
-        let found = self.documents.get("snapshots", &[&self.stream]).await.unwrap();
+        let found = self.stores.documents.get("snapshots", &[&self.stream]).await.unwrap();
         found.into_iter().next().unwrap().unwrap().body
     }
 
@@ -117,21 +125,12 @@ async fn a_snapshot_that_was_tampered_with_sells_nothing() {
     platform.stop().await;
 
     let stopped = Stopped::open(folder.path(), &event_id).await;
-    let chunk = stopped.first_chunk().await;
-    stopped
-        .change(&chunk, |chunk| {
-            let text = chunk["base64"].as_str().unwrap();
-            let half = text.len() / 2;
-            let letter = if text.as_bytes()[half] == b'A' { "B" } else { "A" };
-            chunk["base64"] = json!(format!("{}{letter}{}", &text[..half], &text[half + 1..]));
-        })
-        .await;
+    stopped.flip_a_bit().await;
     ignored_once_then_used(folder.path(), &event_id).await;
 
     // As it would be if the journal had been put back from a backup.
-    let stream = stopped.stream.clone();
     stopped
-        .change(&stream, |manifest| {
+        .change_manifest(|manifest| {
             manifest["current"]["hash"] = json!("5".repeat(64));
         })
         .await;

@@ -298,8 +298,7 @@ mod tests {
         }
 
         async fn keeper(&self) -> (Keeper<Nothing>, Snapshots) {
-            let documents = Arc::clone(&self.stores.documents);
-            let snapshots = Snapshots::open(documents, self.metrics.desk.clone()).await.unwrap();
+            let snapshots = Snapshots::open(&self.stores, self.metrics.desk.clone()).await.unwrap();
             let keeper = Keeper::new(Some(snapshots.clone()), Arc::new(SystemClock), stream());
             (keeper, snapshots)
         }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Unusable;
 
 /// Raised when chunks, sections or packed maps change, whatever the aggregate.
-pub(super) const LAYOUT: u32 = 1;
+pub(super) const LAYOUT: u32 = 2;
 
 /// One document for each stream.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,12 +30,13 @@ pub(super) struct Facts {
     /// Of the stream, at that version.
     pub(super) hash: Hash,
     pub(super) length: usize,
-    /// Of the bytes, in hex.
-    pub(super) sha256: String,
+    /// Of the bytes. By its name in layout 1 an old one is still known for what it is, and its chunks are removed.
+    #[serde(alias = "sha256")]
+    pub(super) checksum: String,
     pub(super) chunks: Chunks,
 }
 
-/// The documents that hold a snapshot's bytes. Each snapshot has an id, so that none is read with another's chunks.
+/// The blobs that hold a snapshot's bytes. Each snapshot has an id, so that none is read with another's chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Chunks {
     pub(super) snapshot: Uuid,

@@ -4,7 +4,7 @@
 //! hash; then the rest of the stream is read from the journal. One that is damaged, of another format or of another
 //! history is passed over and written anew. Whoever loses all snapshots loses time and nothing else.
 //!
-//! [`store`] keeps the bytes in documents, [`keeper`] decides when they are written, behind the clerk's back. What a
+//! [`store`] keeps the bytes, [`keeper`] decides when they are written, behind the clerk's back. What a
 //! state looks like as bytes is its aggregate's business: see [`SnapshotCodec`](super::SnapshotCodec).
 
 pub(crate) mod keeper;

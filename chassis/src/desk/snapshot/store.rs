@@ -1,6 +1,7 @@
-//! Snapshots in documents: chunks of bounded size, and a manifest for each stream that names those that count.
+//! Snapshots in a store: chunks of bounded size, which are blobs, and for each stream a manifest, a document, that names
+//! those that count.
 //!
-//! Of several documents each is written by itself, so the order makes every crash harmless: the manifest notes which
+//! Of several records each is written by itself, so the order makes every crash harmless: the manifest notes which
 //! chunks are about to be written, they are written, the manifest names them as the snapshot that counts, and those of
 //! the one before are removed. Chunks that a crash leaves behind are in the manifest, and go with the next snapshot.
 //! Of two writers the manifest's revision lets one through.
@@ -8,14 +9,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use contracts::{Hash, StreamId};
-use persistence::{Body, Collection, Document, DocumentStore, Expect, PutError, StoreError, Write};
-use ring::digest::{Context, SHA256, digest};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use persistence::{Blobs, Body, Collection, DocumentStore, Expect, PutError, StoreError, Stores, Write};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -23,6 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
+use twox_hash::XxHash3_128;
 use uuid::Uuid;
 
 use super::Unusable;
@@ -36,7 +33,7 @@ const COLLECTION: &str = "snapshots";
 const CHUNK_BYTES: usize = 512 * 1024;
 /// A state above 512 MiB is not kept.
 const MAX_CHUNKS: usize = 1_024;
-/// Chunks read at a time, while those before are decoded.
+/// Chunks read at a time, while those before are joined.
 const READ_CHUNKS: usize = 2;
 /// Each write removes what is noted, so what is noted still after so many failed ones was removed before.
 const MOST_LEFTOVERS: usize = 8;
@@ -45,6 +42,7 @@ const MOST_LEFTOVERS: usize = 8;
 #[derive(Clone)]
 pub struct Snapshots {
     documents: Arc<dyn DocumentStore>,
+    blobs: Arc<dyn Blobs>,
     metrics: DeskMetrics,
     /// One is written at a time.
     pub(super) turn: Arc<Semaphore>,
@@ -75,22 +73,22 @@ pub(super) enum WriteError {
 /// The chunks of a snapshot so far.
 struct Joined {
     bytes: Vec<u8>,
-    digest: Context,
+    checksum: Checksum,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Chunk {
-    base64: String,
-}
+/// Tells bytes that are not those that were written. It does not have to withstand a forger: whoever can write chunks
+/// can write manifests.
+struct Checksum(XxHash3_128);
 
 impl Snapshots {
     /// # Errors
     /// What the store says.
-    pub async fn open(documents: Arc<dyn DocumentStore>, metrics: DeskMetrics) -> Result<Self, StoreError> {
+    pub async fn open(stores: &Stores, metrics: DeskMetrics) -> Result<Self, StoreError> {
         let name = COLLECTION.to_owned();
-        documents.declare(&Collection { name, indexes: &[] }).await?;
+        stores.documents.declare(&Collection { name, indexes: &[] }).await?;
         Ok(Self {
-            documents,
+            documents: Arc::clone(&stores.documents),
+            blobs: Arc::clone(&stores.blobs),
             metrics,
             turn: Arc::new(Semaphore::new(1)),
             writing: TaskTracker::new(),
@@ -126,8 +124,7 @@ impl Snapshots {
         let mut chunks = Vec::new();
         for some in ids.chunks(READ_CHUNKS) {
             let some: Vec<&str> = some.iter().map(String::as_str).collect();
-            let (found, with_those_before) =
-                tokio::try_join!(self.documents.get(COLLECTION, &some), take_in(joined, chunks))?;
+            let (found, with_those_before) = tokio::try_join!(self.blobs.get(&some), take_in(joined, chunks))?;
             joined = with_those_before.ok_or(Unusable::Damaged)?;
             chunks = found;
         }
@@ -170,10 +167,8 @@ impl Snapshots {
     async fn put_chunks(&self, chunks: Chunks, bytes: &Bytes) -> Result<(), WriteError> {
         for (number, id) in chunks.ids().enumerate() {
             let from = number * CHUNK_BYTES;
-            let part = bytes.slice(from..bytes.len().min(from + CHUNK_BYTES));
-            let chunk = spawn_blocking(move || STANDARD.encode(part)).await;
-            let base64 = chunk.map_err(|_| StoreError::Closed)?;
-            self.put(id, Expect::Anything, &Chunk { base64 }).await?;
+            let chunk = bytes.slice(from..bytes.len().min(from + CHUNK_BYTES));
+            self.blobs.put(&id, chunk).await?;
         }
         Ok(())
     }
@@ -214,19 +209,21 @@ impl Snapshots {
             0 => Expect::Absent,
             revision => Expect::Revision(revision),
         };
-        self.put(stream.to_string(), expect, manifest).await?;
+        let body = Body::of(manifest).map_err(|cause| StoreError::Broken(cause.to_string()))?;
+        self.put_all(vec![write(stream.to_string(), expect, Some(body))])
+            .await?;
         Ok(revision + 1)
     }
 
     async fn remove(&self, chunks: &[Chunks]) -> Result<(), WriteError> {
         let ids = chunks.iter().flat_map(|chunks| chunks.ids().take(MAX_CHUNKS));
-        self.put_all(ids.map(|id| write(id, Expect::Anything, None)).collect())
+        let ids: Vec<String> = ids.collect();
+        self.blobs
+            .remove(&ids.iter().map(String::as_str).collect::<Vec<_>>())
+            .await?;
+        // The chunks of layout 1 were documents.
+        self.put_all(ids.into_iter().map(|id| write(id, Expect::Anything, None)).collect())
             .await
-    }
-
-    async fn put(&self, id: String, expect: Expect, body: &impl Serialize) -> Result<(), WriteError> {
-        let body = serde_json::to_value(body).map_err(|cause| StoreError::Broken(cause.to_string()))?;
-        self.put_all(vec![write(id, expect, Some(body))]).await
     }
 
     async fn put_all(&self, writes: Vec<Write>) -> Result<(), WriteError> {
@@ -238,12 +235,12 @@ impl Snapshots {
     }
 }
 
-fn write(id: String, expect: Expect, body: Option<Value>) -> Write {
+fn write(id: String, expect: Expect, body: Option<Body>) -> Write {
     Write {
         collection: COLLECTION.to_owned(),
         id,
         expect,
-        body: body.map(Body::from),
+        body,
     }
 }
 
@@ -256,7 +253,7 @@ impl Snapshot {
             version,
             hash,
             length: bytes.len(),
-            sha256: hex::encode(digest(&SHA256, &bytes)),
+            checksum: Checksum::of(&bytes),
             chunks: Chunks {
                 snapshot: Uuid::now_v7(),
                 count: bytes.len().div_ceil(CHUNK_BYTES),
@@ -269,8 +266,8 @@ impl Snapshot {
     }
 }
 
-/// Decodes chunks where it holds up nobody; `None` where they are not what was written.
-async fn take_in(joined: Joined, chunks: Vec<Option<Document>>) -> Result<Option<Joined>, StoreError> {
+/// Joins chunks where it holds up nobody; `None` where one is missing.
+async fn take_in(joined: Joined, chunks: Vec<Option<Bytes>>) -> Result<Option<Joined>, StoreError> {
     let work = spawn_blocking(move || chunks.into_iter().try_fold(joined, Joined::with));
     work.await.map_err(|_| StoreError::Closed)
 }
@@ -279,21 +276,40 @@ impl Joined {
     fn of_length(length: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(length),
-            digest: Context::new(&SHA256),
+            checksum: Checksum::new(),
         }
     }
 
-    fn with(mut self, chunk: Option<Document>) -> Option<Self> {
-        let base64 = chunk?.read::<Chunk>().ok()?.base64;
-        let from = self.bytes.len();
-        STANDARD.decode_vec(base64, &mut self.bytes).ok()?;
-        self.digest.update(&self.bytes[from..]);
+    fn with(mut self, chunk: Option<Bytes>) -> Option<Self> {
+        let chunk = chunk?;
+        self.checksum.add(&chunk);
+        self.bytes.extend_from_slice(&chunk);
         Some(self)
     }
 
     fn checked(self, facts: &Facts) -> Option<Bytes> {
-        let same = self.bytes.len() == facts.length && hex::encode(self.digest.finish()) == facts.sha256;
+        let same = self.bytes.len() == facts.length && self.checksum.text() == facts.checksum;
         same.then(|| Bytes::from(self.bytes))
+    }
+}
+
+impl Checksum {
+    fn new() -> Self {
+        Self(XxHash3_128::new())
+    }
+
+    fn of(bytes: &[u8]) -> String {
+        let mut checksum = Self::new();
+        checksum.add(bytes);
+        checksum.text()
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    fn text(&self) -> String {
+        format!("{:032x}", self.0.finish_128())
     }
 }
 
@@ -312,7 +328,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let stores = persistence::sqlite::open(folder.path()).await.unwrap();
         let metrics = Metrics::new().unwrap().desk;
-        let snapshots = Snapshots::open(stores.documents, metrics).await.unwrap();
+        let snapshots = Snapshots::open(&stores, metrics).await.unwrap();
         let (early, late) = (snapshot(1, 1), snapshot(1, 2));
         let announced = snapshots.announce(&Manifest::default(), 0, &early.facts).await.unwrap();
         snapshots.put_chunks(early.facts.chunks, &early.bytes).await.unwrap();
@@ -325,7 +341,7 @@ mod tests {
         assert_eq!(snapshots.bytes(&kept).await.unwrap().len(), CHUNK_BYTES + 1);
         let ids: Vec<String> = early_chunks.ids().collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let left = snapshots.documents.get(COLLECTION, &ids).await.unwrap();
+        let left = snapshots.blobs.get(&ids).await.unwrap();
         assert!(left.iter().all(Option::is_none));
     }
 
@@ -334,7 +350,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let stores = persistence::sqlite::open(folder.path()).await.unwrap();
         let metrics = Metrics::new().unwrap().desk;
-        let snapshots = Snapshots::open(stores.documents, metrics).await.unwrap();
+        let snapshots = Snapshots::open(&stores, metrics).await.unwrap();
         let newer = snapshot(1, 9);
         let id = newer.facts.id();
         snapshots.write(newer, None).await.unwrap();
