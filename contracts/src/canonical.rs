@@ -51,8 +51,13 @@ pub(crate) fn json(unsealed: &Unsealed) -> Vec<u8> {
     }
 }
 
+/// Whether a JSON text is canonical; false as well where that takes more than a look.
+pub(crate) fn is_surely_canonical(json: &str) -> bool {
+    scanner::is_canonical(json)
+}
+
 fn is_canonical(payload: &Payload) -> bool {
-    payload.is_known_as_canonical() || scanner::is_canonical(payload.as_str())
+    payload.is_known_as_canonical() || is_surely_canonical(payload.as_str())
 }
 
 fn plainly(unsealed: &Unsealed, payload: impl Serialize) -> Vec<u8> {

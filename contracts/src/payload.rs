@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::canonical;
 
@@ -19,7 +19,11 @@ pub struct Payload {
 impl Payload {
     /// What always serialises: structs of text, numbers and times.
     pub(crate) fn of(facts: &impl Serialize) -> Self {
-        serde_json::to_value(facts).unwrap_or_default().into()
+        match to_raw_value(facts) {
+            // Names that do not stand in order are sorted in a tree.
+            Ok(json) if canonical::is_surely_canonical(json.get()) => Self { json, canonical: true },
+            _ => serde_json::to_value(facts).unwrap_or_default().into(),
+        }
     }
 
     /// Its JSON.
@@ -79,5 +83,32 @@ impl<'de> Deserialize<'de> for Payload {
             return Ok(value.into());
         }
         Ok(Self { json, canonical: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Sorted {
+        name: &'static str,
+        seats: u32,
+    }
+
+    #[derive(Serialize)]
+    struct Unsorted {
+        seats: u32,
+        name: &'static str,
+    }
+
+    #[test]
+    fn facts_are_written_alike_in_whatever_order_their_fields_stand() {
+        let name = "a \"name\"\n\u{1F3AB}";
+        let sorted = Payload::of(&Sorted { name, seats: 2 });
+        let unsorted = Payload::of(&Unsorted { seats: 2, name });
+        assert_eq!(sorted, unsorted);
+        assert_eq!(sorted, Payload::from(sorted.to_value().unwrap()));
+        assert!(sorted.is_known_as_canonical() && unsorted.is_known_as_canonical());
     }
 }

@@ -2,6 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lenient;
 
+// Fields stand in the order of their names: then a payload is canonical as soon as it is written.
+
 /// `event.booked`: seats sold, by the stream `inventory/<event id>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventBooked {
@@ -13,21 +15,21 @@ pub struct EventBooked {
     /// The event's name when it was booked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_name: Option<String>,
-    #[serde(alias = "userId", alias = "UserID", deserialize_with = "lenient::id")]
-    pub user_id: String,
     #[serde(default = "one_seat")]
     pub seats: u32,
+    #[serde(alias = "userId", alias = "UserID", deserialize_with = "lenient::id")]
+    pub user_id: String,
 }
 
 /// `booking.cancelled`: the booking's seats return.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookingCancelled {
     pub booking_id: String,
-    pub event_id: String,
-    pub user_id: String,
-    pub seats: u32,
     /// Since version 2.
     pub cancelled_by: CancelledBy,
+    pub event_id: String,
+    pub seats: u32,
+    pub user_id: String,
 }
 
 /// Who cancelled a booking, seen from it.
