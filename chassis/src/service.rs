@@ -113,7 +113,7 @@ impl Service {
         broker_part.ok();
         let metrics = Metrics::new()?;
         Ok(Self {
-            snapshots: Snapshots::open(&stores, metrics.desk.clone()).await?,
+            snapshots: Snapshots::open(&stores, metrics.desk.clone(), background.clone()).await?,
             stores,
             broker,
             clock,

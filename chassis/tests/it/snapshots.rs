@@ -19,6 +19,7 @@ use persistence::{
     Blobs, Collection, Cursor, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Stores, Write,
 };
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use crate::support::Parts;
 
@@ -131,7 +132,9 @@ impl<const FORMAT: u32> Life<FORMAT> {
     }
 
     async fn with_stores(parts: &Parts, stores: &Stores) -> Self {
-        let snapshots = Snapshots::open(stores, parts.metrics.desk.clone()).await.unwrap();
+        let snapshots = Snapshots::open(stores, parts.metrics.desk.clone(), Handle::current())
+            .await
+            .unwrap();
         let journal = Arc::clone(&parts.stores.journal);
         let metrics = parts.metrics.desk.clone();
         let desk = Desk::new(journal, Arc::new(SystemClock), Arc::default(), metrics);

@@ -125,7 +125,9 @@ impl<A: Aggregate> Keeper<A> {
             unusable: self.unusable,
             failing: false,
         };
-        snapshots.writing.spawn(writer.run(Arc::clone(&tray)));
+        snapshots
+            .writing
+            .spawn_on(writer.run(Arc::clone(&tray)), &snapshots.runtime);
         self.tray = Some(tray);
     }
 }
@@ -253,6 +255,7 @@ mod tests {
     use jiff::Timestamp;
     use persistence::Stores;
     use tempfile::TempDir;
+    use tokio::runtime::Handle;
     use tokio::time::timeout;
 
     use super::*;
@@ -298,7 +301,9 @@ mod tests {
         }
 
         async fn keeper(&self) -> (Keeper<Nothing>, Snapshots) {
-            let snapshots = Snapshots::open(&self.stores, self.metrics.desk.clone()).await.unwrap();
+            let snapshots = Snapshots::open(&self.stores, self.metrics.desk.clone(), Handle::current())
+                .await
+                .unwrap();
             let keeper = Keeper::new(Some(snapshots.clone()), Arc::new(SystemClock), stream());
             (keeper, snapshots)
         }

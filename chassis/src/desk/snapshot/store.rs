@@ -13,6 +13,7 @@ use bytes::Bytes;
 use contracts::{Hash, StreamId};
 use persistence::{Blobs, Body, Collection, DocumentStore, Expect, PutError, StoreError, Stores, Write};
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -48,6 +49,8 @@ pub struct Snapshots {
     pub(super) turn: Arc<Semaphore>,
     pub(super) writing: TaskTracker,
     pub(super) stop: CancellationToken,
+    /// Where they are written.
+    pub(super) runtime: Handle,
 }
 
 /// A state to keep.
@@ -83,7 +86,7 @@ struct Checksum(XxHash3_128);
 impl Snapshots {
     /// # Errors
     /// What the store says.
-    pub async fn open(stores: &Stores, metrics: DeskMetrics) -> Result<Self, StoreError> {
+    pub async fn open(stores: &Stores, metrics: DeskMetrics, runtime: Handle) -> Result<Self, StoreError> {
         let name = COLLECTION.to_owned();
         stores.documents.declare(&Collection { name, indexes: &[] }).await?;
         Ok(Self {
@@ -93,6 +96,7 @@ impl Snapshots {
             turn: Arc::new(Semaphore::new(1)),
             writing: TaskTracker::new(),
             stop: CancellationToken::new(),
+            runtime,
         })
     }
 
@@ -328,7 +332,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let stores = persistence::sqlite::open(folder.path()).await.unwrap();
         let metrics = Metrics::new().unwrap().desk;
-        let snapshots = Snapshots::open(&stores, metrics).await.unwrap();
+        let snapshots = Snapshots::open(&stores, metrics, Handle::current()).await.unwrap();
         let (early, late) = (snapshot(1, 1), snapshot(1, 2));
         let announced = snapshots.announce(&Manifest::default(), 0, &early.facts).await.unwrap();
         snapshots.put_chunks(early.facts.chunks, &early.bytes).await.unwrap();
@@ -350,7 +354,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let stores = persistence::sqlite::open(folder.path()).await.unwrap();
         let metrics = Metrics::new().unwrap().desk;
-        let snapshots = Snapshots::open(&stores, metrics).await.unwrap();
+        let snapshots = Snapshots::open(&stores, metrics, Handle::current()).await.unwrap();
         let newer = snapshot(1, 9);
         let id = newer.facts.id();
         snapshots.write(newer, None).await.unwrap();
