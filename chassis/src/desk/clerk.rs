@@ -232,7 +232,7 @@ impl<A: Aggregate> Clerk<A> {
         let (appended, ahead) = tokio::select! {
             biased;
             appended = &mut append => (appended, None),
-            () = self.intake.half_of_a_crowd(), if self.sure >= SURE => {
+            () = self.intake.group_of_a_crowd(), if self.sure >= SURE => {
                 let ahead = self.decide_ahead(draft);
                 (append.await, ahead)
             }

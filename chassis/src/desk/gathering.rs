@@ -1,8 +1,9 @@
-//! When a clerk commits: as soon as it has work, or, in a crowd, when half of the crowd has come.
+//! When a clerk commits: as soon as it has work, or, in a crowd, when a third of the crowd has come.
 //!
 //! Every commit costs a sync of the disk, however many commands it holds. Clients that wait for their answers come back
-//! one by one; whoever commits the first of them at once makes all others wait for a commit of one. With half of them in
-//! each commit, the other half is served while the disk works. Waiting is bounded, and only a crowd is waited for.
+//! one by one; whoever commits the first of them at once makes all others wait for a commit of one. With a third of them in
+//! each commit, one is being written, one decided and one served at any time. Waiting is bounded, and only a crowd is
+//! waited for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+/// A crowd is served in so many groups: one is being written, one decided, and one on its way to its clients and back.
+const GROUPS: usize = 3;
 /// Fewer commands at a time than this are no crowd.
 const CROWD: usize = 8;
 /// A crowd that has gone is waited for this long at most, each time a little less of it.
@@ -42,8 +45,8 @@ impl Crowd {
     }
 
     /// How many to commit together; `None` where it is no crowd.
-    pub(crate) fn half(&self) -> Option<usize> {
-        (self.size >= CROWD).then_some(self.size / 2)
+    pub(crate) fn group(&self) -> Option<usize> {
+        (self.size >= CROWD).then_some(self.size / GROUPS)
     }
 }
 
@@ -98,6 +101,8 @@ impl Drop for Wants<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use futures::FutureExt;
     use tokio::time::Instant;
 
@@ -107,13 +112,13 @@ mod tests {
     fn only_a_crowd_is_waited_for_and_it_is_forgotten() {
         let mut crowd = Crowd::default();
         crowd.note(CROWD - 1);
-        assert_eq!(crowd.half(), None);
+        assert_eq!(crowd.group(), None);
         crowd.note(64);
-        assert_eq!(crowd.half(), Some(32));
+        assert_eq!(crowd.group(), Some(21));
         crowd.note(1);
-        assert_eq!(crowd.half(), Some(28));
+        assert_eq!(crowd.group(), Some(18));
         (0..20).for_each(|_| crowd.note(1));
-        assert_eq!(crowd.half(), None);
+        assert_eq!(crowd.group(), None);
         (0..20).for_each(|_| crowd.note(0));
         assert_eq!(crowd.size, 0);
     }
@@ -123,11 +128,14 @@ mod tests {
         let gathering = Gathering::new();
         assert!(gathering.wait_for(3, || 3).now_or_never().is_some());
         let began = Instant::now();
-        let waiting = gathering.wait_for(3, || 1);
+        let queued = Cell::new(1);
+        let waiting = gathering.wait_for(3, || queued.get());
         let queueing = async {
-            gathering.queued(2);
-            tokio::task::yield_now().await;
-            gathering.queued(3);
+            for commands in [2, 3] {
+                queued.set(commands);
+                gathering.queued(commands);
+                tokio::task::yield_now().await;
+            }
         };
         tokio::join!(waiting, queueing);
         assert_eq!(began.elapsed(), Duration::ZERO);

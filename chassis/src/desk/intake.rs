@@ -60,7 +60,7 @@ impl<A: Aggregate> Intake<A> {
         }
     }
 
-    /// Waits, not for long, until half of the crowd has come, if there is one.
+    /// Waits, not for long, until a group of the crowd has come, if there is one.
     pub(crate) async fn gather(&mut self) {
         self.take_queued();
         let Some(missing) = self.missing() else { return };
@@ -70,8 +70,8 @@ impl<A: Aggregate> Intake<A> {
         }
     }
 
-    /// Returns when half of a crowd has come; never where there is none.
-    pub(crate) async fn half_of_a_crowd(&mut self) {
+    /// Returns when a group of the crowd has come; never where there is none.
+    pub(crate) async fn group_of_a_crowd(&mut self) {
         self.take_queued();
         let Some(missing) = self.missing() else {
             return std::future::pending().await;
@@ -83,7 +83,7 @@ impl<A: Aggregate> Intake<A> {
     /// The next batch, of those that have come.
     pub(crate) fn take_batch(&mut self) -> Vec<Job<A>> {
         self.take_queued();
-        let most = self.crowd.half().unwrap_or(BATCH_JOBS).min(self.most);
+        let most = self.crowd.group().unwrap_or(BATCH_JOBS).min(self.most);
         let size = self.waiting.len().min(most);
         self.waiting.drain(..size).collect()
     }
@@ -110,9 +110,9 @@ impl<A: Aggregate> Intake<A> {
         &self.jobs
     }
 
-    /// How many of half the crowd have not come; `None` where there is no crowd.
+    /// How many of a group have not come; `None` where there is no crowd.
     fn missing(&self) -> Option<usize> {
-        Some(self.crowd.half()?.saturating_sub(self.waiting.len()))
+        Some(self.crowd.group()?.saturating_sub(self.waiting.len()))
     }
 
     fn take_queued(&mut self) {
