@@ -42,9 +42,10 @@ pub type PublicFacts = fn(&Recorded) -> Option<Facts>;
 pub type Fold<S> = fn(Option<&S>, &Recorded) -> Option<S>;
 
 /// What can stand after an entry.
-pub trait Standing: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static {}
-
-impl<S: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static> Standing for S {}
+pub trait Standing: Serialize + DeserializeOwned + Default + Clone + Send + Sync + 'static {
+    /// Raised when it is kept otherwise than before, see [`View::form`].
+    const FORM: u32 = 0;
+}
 
 /// One entry of the feed.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +139,7 @@ impl<S: Standing> View for FeedView<S> {
     }
 
     fn form(&self) -> u32 {
-        FORM
+        FORM + S::FORM
     }
 
     fn touches(&self, recorded: &Recorded, keys: &mut Vec<Key>) {

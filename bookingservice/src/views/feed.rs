@@ -67,6 +67,8 @@ pub(crate) fn fold(before: Option<&Standing>, recorded: &Recorded) -> Option<Sta
     Some(standing)
 }
 
+impl chassis::feed::Standing for Standing {}
+
 impl Standing {
     /// `None` where nothing is known.
     pub(crate) fn read(standing: &Map<String, Value>) -> Option<Self> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chassis::Recorded;
 use chassis::consumer::{Handler, HandlerError};
-use chassis::feed::{Facts, Feed, FeedView, Moment, Walk, told};
+use chassis::feed::{Facts, Feed, FeedView, Moment, Standing, Walk, told};
 use chassis::views::{Generation, Generations, LiveViews, Views};
 use contracts::{Envelope, StreamId};
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +24,8 @@ fn facts(recorded: &Recorded) -> Option<Facts> {
 struct Counted {
     count: u64,
 }
+
+impl Standing for Counted {}
 
 fn count(before: Option<&Counted>, _: &Recorded) -> Option<Counted> {
     let count = before.map_or(0, |before| before.count) + 1;

@@ -12,8 +12,9 @@ use super::readers::Readers;
 use super::writer::Writer;
 use crate::StoreError;
 
-/// Raised when the tables change in a way that older builds cannot read.
-const FORMAT: i64 = 1;
+/// Raised when what is in the tables changes in a way that older builds cannot read. Format 2 has blobs, and views whose
+/// form is noted.
+const FORMAT: i64 = 2;
 
 /// How long another process's lock is waited for. SQLite's own waiting sleeps up to 100 ms between two looks, which
 /// starves one of two busy processes; this one looks every millisecond.
@@ -39,9 +40,9 @@ impl Database {
     pub(super) fn open(path: &Path, create: fn(&Connection) -> rusqlite::Result<()>) -> Result<Self, StoreError> {
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         // Before anything is changed in a file of a newer version.
-        let has_tables = has_tables(&connection, path)?;
+        let format = format_of(&connection, path)?;
         use_write_ahead_log(&connection, path)?;
-        if !has_tables {
+        if format < FORMAT {
             make_tables(&mut connection, path, create)?;
         }
         // Negative: in KiB.
@@ -107,15 +108,18 @@ fn make_tables(
 ) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
-    if has_tables(&transaction, path)? {
-        return Ok(());
+    match format_of(&transaction, path)? {
+        FORMAT => return Ok(()),
+        0 => create(&transaction)?,
+        // What an older build may lack is made as a file is opened.
+        _ => {}
     }
-    create(&transaction)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     Ok(transaction.commit()?)
 }
 
-fn has_tables(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+/// 0 for a file without tables.
+fn format_of(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > FORMAT {
         return Err(StoreError::Broken(format!(
@@ -123,7 +127,7 @@ fn has_tables(connection: &Connection, path: &Path) -> Result<bool, StoreError> 
             path.display()
         )));
     }
-    Ok(found == FORMAT)
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -145,6 +149,21 @@ mod tests {
             .pragma_query_value(None, "journal_mode", |row| row.get(0))
             .unwrap();
         assert_eq!(mode, "delete");
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_is_taken_over_and_marked_as_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.sqlite");
+        let create = |connection: &Connection| connection.execute_batch("CREATE TABLE numbers (number INTEGER)");
+        drop(Database::open(&path, create).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        drop(Database::open(&path, create).unwrap());
+        let format: i64 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap();
+        assert_eq!(format, FORMAT);
     }
 
     #[test]
