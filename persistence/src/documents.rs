@@ -126,8 +126,9 @@ pub trait DocumentStore: Send + Sync {
     /// them are durable. A crash leaves a prefix of them: what must be written last stands last.
     async fn put(&self, writes: Vec<Write>) -> Result<(), PutError>;
 
-    /// A page of documents by a declared index. A cursor of another search is [`StoreError::ForeignCursor`]. Pages follow each other without repeating or losing a document that
-    /// was there all along, whatever is inserted meanwhile.
+    /// A page of documents by a declared index. Pages follow each other without repeating or losing a document that was
+    /// there all along, whatever is inserted meanwhile. A cursor that does not fit the index and what is to be equal is
+    /// [`StoreError::ForeignCursor`].
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError>;
 
     /// The places in the index of what [`DocumentStore::find`] would return, at most as many as the query's limit, and

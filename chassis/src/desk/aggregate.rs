@@ -22,7 +22,8 @@ pub trait Aggregate: Default + Clone + Send + Sync + 'static {
     /// Takes in what happened. Must accept every event that was ever decided.
     fn apply(&mut self, recorded: &Recorded);
 
-    /// Everything that was applied is committed, and no other copy is kept: time to settle what is layered.
+    /// No other copy is kept: time to settle what is layered. What was applied last may not be committed yet; if it never
+    /// is, the whole copy is thrown away.
     fn settle(&mut self) {}
 }
 

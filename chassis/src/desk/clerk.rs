@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{DecodeError, Envelope, StreamId};
+use contracts::{DecodeError, StreamId};
 use futures::future::join_all;
 use persistence::{AppendError, Commit, InvalidCommit, Journal, StoreError};
 use tokio::sync::mpsc;
@@ -65,6 +65,13 @@ struct Settled<A: Aggregate> {
     /// What all new verdicts led to, in the same order.
     recorded: Vec<Recorded>,
     ahead: Option<Batch<A>>,
+}
+
+/// A request that was answered before, by what led to versions.
+struct Repeat<A: Aggregate> {
+    job: Job<A>,
+    first: u64,
+    last: u64,
 }
 
 /// Why a whole batch cannot be decided or committed.
@@ -136,10 +143,11 @@ impl<A: Aggregate> Clerk<A> {
             Ok(settled) => {
                 let decided = settled.ahead.as_ref().map_or(0, |ahead| ahead.jobs.len());
                 self.intake.note(jobs.len() + decided);
-                self.answer(jobs, settled.verdicts, settled.recorded).await;
+                self.answer(jobs, settled.verdicts, settled.recorded);
                 settled.ahead
             }
             Err(fault) => {
+                self.intake.note(jobs.len());
                 self.refuse(jobs, &fault);
                 None
             }
@@ -314,7 +322,7 @@ impl<A: Aggregate> Clerk<A> {
 
     /// `recorded` is what all new verdicts led to, in the same order. Repeats have to be read first, and keep nobody else
     /// waiting.
-    async fn answer(&self, batch: Vec<Job<A>>, verdicts: Vec<Verdict<A::Rejection>>, recorded: Vec<Recorded>) {
+    fn answer(&self, batch: Vec<Job<A>>, verdicts: Vec<Verdict<A::Rejection>>, recorded: Vec<Recorded>) {
         let mut recorded = recorded.into_iter();
         let mut repeats = Vec::new();
         for (job, verdict) in batch.into_iter().zip(verdicts) {
@@ -322,17 +330,17 @@ impl<A: Aggregate> Clerk<A> {
                 Verdict::New { events, version } => Ok(self.outcome(version, recorded.by_ref().take(events).collect())),
                 Verdict::Refused(error) => Err(error),
                 Verdict::Replay { first, last } => {
-                    repeats.push((job, first, last));
+                    repeats.push(Repeat { job, first, last });
                     continue;
                 }
             };
             // Whoever asked may have gone; what was committed stands all the same.
             let _ = job.reply.send(answer);
         }
-        join_all(repeats.into_iter().map(|(job, first, last)| async move {
-            let _ = job.reply.send(self.replay(first, last).await);
-        }))
-        .await;
+        if !repeats.is_empty() {
+            let journal = Arc::clone(&self.shared.journal);
+            tokio::spawn(answer_repeats::<A>(journal, self.stream.clone(), repeats));
+        }
         faults::point("desk.answered");
     }
 
@@ -343,28 +351,6 @@ impl<A: Aggregate> Clerk<A> {
             recorded,
             replayed: false,
         }
-    }
-
-    /// The reply to a repeated request is rebuilt from the events that the first one led to.
-    async fn replay(&self, first: u64, last: u64) -> Result<Outcome, DeskError<A::Rejection>> {
-        let commits = self
-            .shared
-            .journal
-            .read(&self.stream, first - 1, 1)
-            .await
-            .map_err(|error| DeskError::Store(Arc::new(error)))?;
-        let of_request = |envelope: &Envelope| (first..=last).contains(&envelope.version);
-        let envelopes = commits
-            .into_iter()
-            .flat_map(|commit| commit.envelopes)
-            .filter(|e| of_request(e));
-        let recorded: Result<Vec<Recorded>, DecodeError> = envelopes.map(Recorded::read).collect();
-        Ok(Outcome {
-            stream: self.stream.clone(),
-            version: last,
-            recorded: recorded.map_err(|error| DeskError::Unreadable(error.to_string()))?,
-            replayed: true,
-        })
     }
 }
 
@@ -413,4 +399,32 @@ async fn append<A: Aggregate>(journal: &dyn Journal, draft: &Draft<A>) -> Result
             outcome => return outcome,
         }
     }
+}
+
+async fn answer_repeats<A: Aggregate>(journal: Arc<dyn Journal>, stream: StreamId, repeats: Vec<Repeat<A>>) {
+    let each = repeats.into_iter().map(async |repeat| {
+        let answer = replay(&*journal, &stream, (repeat.first, repeat.last)).await;
+        // Whoever asked may have gone.
+        let _ = repeat.job.reply.send(answer);
+    });
+    join_all(each).await;
+}
+
+/// The reply to a repeated request is rebuilt from the events that the first one led to.
+async fn replay<R>(
+    journal: &dyn Journal,
+    stream: &StreamId,
+    (first, last): (u64, u64),
+) -> Result<Outcome, DeskError<R>> {
+    let commits = journal.read(stream, first - 1, 1).await;
+    let commits = commits.map_err(|error| DeskError::Store(Arc::new(error)))?;
+    let envelopes = commits.into_iter().flat_map(|commit| commit.envelopes);
+    let of_request = envelopes.filter(|envelope| (first..=last).contains(&envelope.version));
+    let recorded: Result<Vec<Recorded>, DecodeError> = of_request.map(Recorded::read).collect();
+    Ok(Outcome {
+        stream: stream.clone(),
+        version: last,
+        recorded: recorded.map_err(|error| DeskError::Unreadable(error.to_string()))?,
+        replayed: true,
+    })
 }

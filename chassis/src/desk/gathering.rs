@@ -6,7 +6,7 @@
 //! waited for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -62,7 +62,8 @@ impl Gathering {
 
     /// A command was queued, and so many are now.
     pub(crate) fn queued(&self, commands: usize) {
-        if commands >= self.shared.wanted.load(Ordering::Acquire) {
+        fence(Ordering::SeqCst);
+        if commands >= self.shared.wanted.load(Ordering::Relaxed) {
             self.shared.enough.notify_one();
         }
     }
@@ -88,7 +89,9 @@ struct Wants<'a>(&'a AtomicUsize);
 
 impl<'a> Wants<'a> {
     fn so_many(wanted: &'a AtomicUsize, number: usize) -> Self {
-        wanted.store(number, Ordering::Release);
+        wanted.store(number, Ordering::Relaxed);
+        // Whoever queues a command at this moment sees this, or is seen.
+        fence(Ordering::SeqCst);
         Self(wanted)
     }
 }

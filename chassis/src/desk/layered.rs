@@ -1,15 +1,14 @@
-//! A map whose copies are cheap: most of it is shared, and only what is not committed yet is a copy's own.
+//! A map whose copies are cheap: most of it is shared, and only what is not settled yet is a copy's own.
 //!
 //! An aggregate is copied before every commit, changed many times, and then either kept or thrown away. A persistent
-//! map pays for every change; this one pays once, when the change is committed.
+//! map pays for every change; this one pays once, when the change is settled in the copy that is kept.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// A map in two layers. [`LayeredMap::settle`] has to be called when what was changed is committed, or copies become
-/// expensive.
+/// A map in two layers. [`LayeredMap::settle`] has to be called when one copy is left, or copies become expensive.
 #[derive(Debug, Clone)]
 pub struct LayeredMap<K, V> {
     settled: Arc<HashMap<K, V>>,

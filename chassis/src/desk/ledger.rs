@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
     entries: PackedMap<Digest, Entry>,
     /// What was noted since the ledger was read; what is older is left out when it is written.
     by_age: Arc<VecDeque<(Timestamp, Digest)>>,
-    /// Noted since the last commit.
+    /// Noted since it was settled.
     fresh: Vec<(Timestamp, Digest)>,
 }
 
@@ -55,7 +55,7 @@ impl Ledger {
         self.entries.insert(key, entry);
     }
 
-    /// What was noted is committed. Forgets what is too old by then.
+    /// No other copy is kept. Forgets what is too old by what was noted last.
     pub(crate) fn settle(&mut self) {
         if let Some((now, _)) = self.fresh.last() {
             self.forget_older_than(*now);

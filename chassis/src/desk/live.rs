@@ -85,7 +85,7 @@ impl<A: Aggregate> Live<A> {
         Ok(())
     }
 
-    /// What was taken in is committed.
+    /// See [`Aggregate::settle`].
     pub(crate) fn settle(&mut self) {
         self.state.settle();
         self.ledger.settle();

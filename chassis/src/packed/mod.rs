@@ -66,7 +66,7 @@ impl<K: Key, V: Value> PackedMap<K, V> {
         }
     }
 
-    /// What was changed is committed, see [`LayeredMap::settle`].
+    /// See [`LayeredMap::settle`].
     pub fn settle(&mut self) {
         self.overlay.settle();
     }

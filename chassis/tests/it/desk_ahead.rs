@@ -184,10 +184,11 @@ async fn the_next_batch_is_decided_while_the_last_is_appended() {
 }
 
 fn every_kind(append: u64) -> Trouble {
-    match append % 53 {
-        51 if append.is_multiple_of(2) => Trouble::Unavailable,
-        51 => Trouble::ReplyLost,
-        52 => Trouble::Overtaken,
+    // Far enough apart for it to decide ahead again in between.
+    match append % 150 {
+        45 => Trouble::Unavailable,
+        90 => Trouble::ReplyLost,
+        140 => Trouble::Overtaken,
         _ => Trouble::None,
     }
 }

@@ -78,7 +78,7 @@ impl Bookings {
         });
     }
 
-    /// What was changed is committed.
+    /// No other copy is kept.
     pub(super) fn settle(&mut self) {
         self.by_id.settle();
         if let Some(counted) = &mut self.seats_of_users {

@@ -225,7 +225,7 @@ impl Snapshots {
         self.blobs
             .remove(&ids.iter().map(String::as_str).collect::<Vec<_>>())
             .await?;
-        // The chunks of layout 1 were documents.
+        // The chunks of layout 1 were documents. To be left out when no folder can have them any more.
         self.put_all(ids.into_iter().map(|id| write(id, Expect::Anything, None)).collect())
             .await
     }
