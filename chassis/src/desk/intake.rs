@@ -62,22 +62,17 @@ impl<A: Aggregate> Intake<A> {
 
     /// Waits, not for long, until a group of the crowd has come, if there is one.
     pub(crate) async fn gather(&mut self) {
-        self.take_queued();
-        let Some(missing) = self.missing() else { return };
-        if missing > 0 {
+        if let Some(missing) = self.missing() {
             self.gathering.wait_for(missing, || self.jobs.len()).await;
-            self.take_queued();
         }
     }
 
     /// Returns when a group of the crowd has come; never where there is none.
     pub(crate) async fn group_of_a_crowd(&mut self) {
-        self.take_queued();
-        let Some(missing) = self.missing() else {
-            return std::future::pending().await;
-        };
-        self.gathering.wait_long_for(missing, || self.jobs.len()).await;
-        self.take_queued();
+        match self.missing() {
+            Some(missing) => self.gathering.wait_long_for(missing, || self.jobs.len()).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The next batch, of those that have come.

@@ -2,8 +2,8 @@
 //!
 //! Each aggregate has one clerk, a task that takes everything queued, decides it in turn, appends all of it as one
 //! commit and then answers. While an append is under way the queue fills, so the busier a stream, the larger its
-//! commits; in a crowd the next one is decided meanwhile. The journal has the last word: where another replica wrote first, the clerk reads what it missed and
-//! decides again.
+//! commits; in a crowd the next one is decided meanwhile. The journal has the last word: where another replica wrote
+//! first, the clerk reads what it missed and decides again.
 //!
 //! The desk must not know what is decided, nor who asks: no domain, no HTTP.
 

@@ -17,16 +17,13 @@ pub(super) struct SqliteBlobs {
 }
 
 impl SqliteBlobs {
-    /// Makes the table: files that were made before there were blobs have none.
-    pub(super) async fn open(database: Arc<Database>) -> Result<Self, StoreError> {
-        database.writer.run(Durability::Full, create_table).await?;
-        Ok(Self { database })
+    pub(super) fn new(database: Arc<Database>) -> Self {
+        Self { database }
     }
 }
 
-fn create_table(connection: &Connection) -> Result<(), StoreError> {
-    let sql = "CREATE TABLE IF NOT EXISTS blobs (id TEXT PRIMARY KEY NOT NULL, bytes BLOB NOT NULL)";
-    Ok(connection.execute_batch(sql)?)
+pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("CREATE TABLE IF NOT EXISTS blobs (id TEXT PRIMARY KEY NOT NULL, bytes BLOB NOT NULL)")
 }
 
 #[async_trait]
@@ -109,6 +106,7 @@ mod tests {
         drop(sqlite::open(folder.path()).await.unwrap());
         let older = Connection::open(folder.path().join("views.sqlite")).unwrap();
         older.execute_batch("DROP TABLE blobs").unwrap();
+        older.pragma_update(None, "user_version", 1).unwrap();
         let blobs = sqlite::open(folder.path()).await.unwrap().blobs;
         blobs.put("a", Bytes::from("1")).await.unwrap();
         assert_eq!(blobs.get(&["a"]).await.unwrap(), [Some(Bytes::from("1"))]);

@@ -69,8 +69,8 @@ fn name_of(index: i64) -> String {
 
 pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
-        "CREATE TABLE collections (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
-         CREATE TABLE indexes (
+        "CREATE TABLE IF NOT EXISTS collections (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
+         CREATE TABLE IF NOT EXISTS indexes (
              number INTEGER PRIMARY KEY AUTOINCREMENT,
              collection INTEGER NOT NULL,
              name TEXT NOT NULL,

@@ -36,7 +36,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the file at `path`; a new one gets its tables from `create`.
+    /// Opens the file at `path`; `create` makes the tables that a new one or one of an older format lacks.
     pub(super) fn open(path: &Path, create: fn(&Connection) -> rusqlite::Result<()>) -> Result<Self, StoreError> {
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         // Before anything is changed in a file of a newer version.
@@ -108,12 +108,10 @@ fn make_tables(
 ) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
-    match format_of(&transaction, path)? {
-        FORMAT => return Ok(()),
-        0 => create(&transaction)?,
-        // What an older build may lack is made as a file is opened.
-        _ => {}
+    if format_of(&transaction, path)? == FORMAT {
+        return Ok(());
     }
+    create(&transaction)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     Ok(transaction.commit()?)
 }
@@ -155,7 +153,8 @@ mod tests {
     fn a_file_of_an_older_version_is_taken_over_and_marked_as_new() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.sqlite");
-        let create = |connection: &Connection| connection.execute_batch("CREATE TABLE numbers (number INTEGER)");
+        let create =
+            |connection: &Connection| connection.execute_batch("CREATE TABLE IF NOT EXISTS numbers (number INTEGER)");
         drop(Database::open(&path, create).unwrap());
         let connection = Connection::open(&path).unwrap();
         connection.pragma_update(None, "user_version", 1).unwrap();

@@ -34,7 +34,7 @@ impl SqliteJournal {
 /// not from 1 KiB on.
 pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
-        "CREATE TABLE commits (
+        "CREATE TABLE IF NOT EXISTS commits (
              stream TEXT NOT NULL,
              first_version INTEGER NOT NULL,
              last_version INTEGER NOT NULL,
@@ -43,7 +43,7 @@ pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
              body TEXT NOT NULL,
              PRIMARY KEY (stream, first_version)
          );
-         CREATE TABLE outbox (
+         CREATE TABLE IF NOT EXISTS outbox (
              stream TEXT NOT NULL,
              first_version INTEGER NOT NULL,
              PRIMARY KEY (stream, first_version)

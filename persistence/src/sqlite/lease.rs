@@ -21,7 +21,11 @@ impl SqliteLease {
 
 pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
-        "CREATE TABLE leases (name TEXT PRIMARY KEY NOT NULL, holder TEXT NOT NULL, counter INTEGER NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS leases (
+             name TEXT PRIMARY KEY NOT NULL,
+             holder TEXT NOT NULL,
+             counter INTEGER NOT NULL
+         )",
     )
 }
 

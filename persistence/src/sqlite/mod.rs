@@ -46,12 +46,12 @@ pub async fn open_beside(folder: &Path, background: &Handle) -> Result<Stores, S
     // The writing thread of each file is as urgent as the thread that starts it.
     let facts = Handle::current().spawn_blocking(move || Database::open(&journal, create_journal));
     let facts = Arc::new(facts.await.map_err(|_| StoreError::Closed)??);
-    let views = background.spawn_blocking(move || Database::open(&views, catalogue::create_tables));
+    let views = background.spawn_blocking(move || Database::open(&views, create_views));
     let views = Arc::new(views.await.map_err(|_| StoreError::Closed)??);
     Ok(Stores {
         journal: Arc::new(journal::SqliteJournal::new(facts.clone())),
         documents: Arc::new(documents::SqliteDocuments::new(views.clone())),
-        blobs: Arc::new(blobs::SqliteBlobs::open(views.clone()).await?),
+        blobs: Arc::new(blobs::SqliteBlobs::new(views.clone())),
         search: Arc::new(search::SqliteSearch::new(views)),
         lease: Arc::new(lease::SqliteLease::new(facts)),
     })
@@ -60,6 +60,11 @@ pub async fn open_beside(folder: &Path, background: &Handle) -> Result<Stores, S
 fn create_journal(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     journal::create_tables(connection)?;
     lease::create_tables(connection)
+}
+
+fn create_views(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    catalogue::create_tables(connection)?;
+    blobs::create_tables(connection)
 }
 
 /// The data is the service's own: nobody else on the machine may read it.
