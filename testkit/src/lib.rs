@@ -1,5 +1,5 @@
-//! What tests need: the real platform as a process, a client, a clock that jumps, waiting without sleeping, and a
-//! [`history`] of what many clients asked, held against what became of it.
+//! What tests need: the real platform as a process, a client, a clock that jumps, waiting without sleeping, real
+//! [`servers`], and a [`history`] of what many clients asked, held against what became of it.
 //!
 //! No production code depends on this crate. Faults panic: they are the test's failure.
 #![allow(
@@ -9,15 +9,25 @@
     reason = "a fault here is a failing test"
 )]
 
+#[cfg(feature = "platform")]
 mod client;
+#[cfg(feature = "platform")]
 mod clock;
 mod eventually;
+#[cfg(feature = "platform")]
 mod histories;
+#[cfg(feature = "platform")]
 pub mod history;
+#[cfg(feature = "platform")]
 mod platform;
+pub mod servers;
 
-pub use client::{Client, Reply};
-pub use clock::ManualClock;
 pub use eventually::eventually;
-pub use histories::{Histories, Written};
-pub use platform::{Ended, Platform, PlatformBuilder};
+
+#[cfg(feature = "platform")]
+pub use {
+    client::{Client, Reply},
+    clock::ManualClock,
+    histories::{Histories, Written},
+    platform::{Ended, Platform, PlatformBuilder},
+};

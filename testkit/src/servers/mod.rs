@@ -1,0 +1,45 @@
+//! Real servers for tests: found, installed where they are missing, started with ports and folders of their own, and
+//! gone afterwards, even when the test's process is killed.
+//!
+//! [`shared`] gives the address of the one instance that all tests of a run use; names keep them apart. A test that
+//! hurts its server starts a [`Server`] of its own, which can be stopped, killed, paused and cut off.
+//!
+//! To add a server: one module with its [`Recipe`] and one line in [`Kind`]. Servers know nothing of the platform.
+
+mod guardian;
+mod install;
+mod kafka;
+mod ports;
+mod proxy;
+mod rabbitmq;
+mod server;
+mod shared;
+
+pub use server::{Place, Recipe, Server};
+pub use shared::shared;
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Kafka,
+    RabbitMq,
+}
+
+impl Kind {
+    pub const ALL: [Self; 2] = [Self::Kafka, Self::RabbitMq];
+
+    fn recipe(self) -> Recipe {
+        match self {
+            Self::Kafka => kafka::recipe(),
+            Self::RabbitMq => rabbitmq::recipe(),
+        }
+    }
+
+    /// The environment variable that names a server which is there already, as the broker's URL: no other is started.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Kafka => "MYEVENTS_TEST_KAFKA",
+            Self::RabbitMq => "MYEVENTS_TEST_AMQP",
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! RabbitMQ, from the machine or from its packages.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::install;
+use super::server::{Place, Recipe};
+
+/// The script behind Debian's wrapper, which would change to another user.
+const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+pub(super) fn recipe() -> Recipe {
+    Recipe {
+        name: "RabbitMQ",
+        install,
+        prepare,
+        helper: Some(epmd),
+        command,
+        is_ready,
+        url: |port| format!("amqp://guest:guest@127.0.0.1:{port}/%2f"),
+    }
+}
+
+fn install() {
+    if install::on_path("rabbitmq-server").is_some() {
+        return;
+    }
+    install::once("rabbitmq", Path::new(SCRIPT), || {
+        install::run(Command::new("apt-get").args(["update", "-q"]));
+        let mut command = Command::new("apt-get");
+        command.args(["install", "-qy", "--no-install-recommends", "rabbitmq-server"]);
+        install::run(command.env("DEBIAN_FRONTEND", "noninteractive"));
+    });
+}
+
+fn script() -> PathBuf {
+    match Path::new(SCRIPT) {
+        debian if debian.exists() => debian.to_owned(),
+        _ => install::on_path("rabbitmq-server").expect("RabbitMQ is installed"),
+    }
+}
+
+fn prepare(place: &Place) {
+    let config = format!(
+        "listeners.tcp.1 = 127.0.0.1:{}\nlog.console = false\ndisk_free_limit.absolute = 100MB\n",
+        place.port
+    );
+    fs::write(place.folder.join("rabbitmq.conf"), config).unwrap();
+    fs::write(place.folder.join("plugins"), "[].").unwrap();
+}
+
+/// Erlang's directory of nodes. One that the server started would outlive it.
+fn epmd(place: &Place) -> Command {
+    let mut command = Command::new("epmd");
+    command.args(["-port", &place.more_ports[0].to_string()]);
+    command
+}
+
+fn command(place: &Place) -> Command {
+    let [directory, distribution] = place.more_ports;
+    let mut command = Command::new(script());
+    command
+        .env("HOME", &place.folder)
+        .env("ERL_EPMD_PORT", directory.to_string())
+        .env("RABBITMQ_DIST_PORT", distribution.to_string())
+        .env("RABBITMQ_NODENAME", format!("test{}@localhost", place.port))
+        .env("RABBITMQ_CONFIG_FILE", place.folder.join("rabbitmq.conf"))
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", place.folder.join("plugins"))
+        .env("RABBITMQ_MNESIA_BASE", place.folder.join("data"))
+        .env("RABBITMQ_LOG_BASE", place.folder.join("log"));
+    command
+}
+
+/// Whether it answers the protocol's header, which it does only when it has started as a whole.
+fn is_ready(port: u16) -> bool {
+    let Ok(mut connection) = TcpStream::connect(("127.0.0.1", port)) else {
+        return false;
+    };
+    let mut first = [0];
+    connection.set_read_timeout(Some(Duration::from_secs(1))).is_ok()
+        && connection.write_all(b"AMQP\0\0\x09\x01").is_ok()
+        && connection.read_exact(&mut first).is_ok()
+}

@@ -1,0 +1,231 @@
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tokio::task::spawn_blocking;
+
+use super::guardian::{Guardian, Role};
+use super::proxy::Proxy;
+use super::{Kind, ports};
+
+/// Longer than any machine needs.
+const START: Duration = Duration::from_secs(120);
+const END: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How a server is started.
+pub struct Recipe {
+    pub(super) name: &'static str,
+    pub(super) install: fn(),
+    /// Writes what it reads at its start.
+    pub(super) prepare: fn(&Place),
+    /// What it needs beside itself.
+    pub(super) helper: Option<fn(&Place) -> Command>,
+    pub(super) command: fn(&Place) -> Command,
+    /// Whether the port is served.
+    pub(super) is_ready: fn(u16) -> bool,
+    pub(super) url: fn(u16) -> String,
+}
+
+/// Where a server lives.
+pub struct Place {
+    pub(super) folder: PathBuf,
+    /// On which it listens.
+    pub(super) port: u16,
+    /// On which clients find it.
+    pub(super) public_port: u16,
+    /// For what else it listens to.
+    pub(super) more_ports: [u16; 2],
+}
+
+/// A server that can be hurt. Dropping it ends it and removes its folder.
+pub struct Server {
+    recipe: Recipe,
+    place: Place,
+    proxy: Option<Proxy>,
+    server: Option<Child>,
+    _helper: Option<Child>,
+    guardian: Guardian,
+}
+
+impl Server {
+    /// Starts one behind a network that can be cut, and waits until it is ready.
+    pub async fn start(kind: Kind) -> Self {
+        let starting = spawn_blocking(move || {
+            let [port, public_port] = ports::free();
+            let mut server = Self::prepare(kind, new_folder(), false, port, public_port);
+            server.proxy = Some(Proxy::start(public_port, port));
+            server
+        });
+        starting.await.unwrap()
+    }
+
+    /// One for many, without a network of its own. Blocks until it is ready.
+    pub fn start_plain(kind: Kind) -> Self {
+        let [port] = ports::free();
+        Self::prepare(kind, new_folder(), false, port, port)
+    }
+
+    /// One that keeps what it has in `folder`, and finds it there again. Blocks until it is ready.
+    pub fn start_in(kind: Kind, folder: &Path) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let [port] = ports::free();
+        Self::prepare(kind, folder.canonicalize().unwrap(), true, port, port)
+    }
+
+    fn prepare(kind: Kind, folder: PathBuf, keeps_folder: bool, port: u16, public_port: u16) -> Self {
+        let recipe = kind.recipe();
+        (recipe.install)();
+        let mut guardian = Guardian::of(&folder, keeps_folder);
+        let place = Place {
+            folder,
+            port,
+            public_port,
+            more_ports: ports::free(),
+        };
+        (recipe.prepare)(&place);
+        let helper = recipe.helper.map(|helper| spawn(helper(&place), &place));
+        helper.iter().for_each(|helper| guardian.watch(Role::Helper, helper));
+        let mut server = Self {
+            recipe,
+            place,
+            proxy: None,
+            server: None,
+            _helper: helper,
+            guardian,
+        };
+        server.begin();
+        server
+    }
+
+    /// The broker's URL.
+    pub fn url(&self) -> String {
+        (self.recipe.url)(self.place.public_port)
+    }
+
+    /// Where it keeps what it has.
+    pub fn folder(&self) -> &Path {
+        &self.place.folder
+    }
+
+    /// Starts it again where it was. Blocks until it is ready.
+    pub fn begin(&mut self) {
+        let deadline = Instant::now() + START;
+        let mut child = spawn((self.recipe.command)(&self.place), &self.place);
+        self.guardian.watch(Role::Server, &child);
+        while !(self.recipe.is_ready)(self.place.port) {
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "{} ended: {}", self.recipe.name, self.said());
+            assert!(
+                Instant::now() < deadline,
+                "{} is not ready: {}",
+                self.recipe.name,
+                self.said()
+            );
+            sleep(LOOK);
+        }
+        self.server = Some(child);
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.place.folder.join("output")).unwrap_or_default()
+    }
+
+    /// SIGTERM, and waits until it has ended.
+    pub fn stop(&mut self) {
+        self.end("TERM");
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.end("KILL");
+    }
+
+    fn end(&mut self, signal: &str) {
+        self.signal(signal);
+        let mut child = self.server.take().expect("it runs");
+        let deadline = Instant::now() + END;
+        while child.try_wait().unwrap().is_none() || is_group_alive(child.id()) {
+            assert!(Instant::now() < deadline, "{} does not end", self.recipe.name);
+            sleep(LOOK);
+        }
+    }
+
+    /// SIGSTOP: connections stay, and nobody answers.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let leader = self.server.as_ref().expect("it runs").id();
+        assert!(signal_group(leader, name));
+    }
+
+    /// Ends all connections of clients, and lets nobody in.
+    pub fn cut(&self) {
+        self.network().cut();
+    }
+
+    /// Lets clients in again.
+    pub fn mend(&self) {
+        self.network().mend();
+    }
+
+    fn network(&self) -> &Proxy {
+        self.proxy.as_ref().expect("it has a network of its own")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The guardian ends what is left; a server that keeps its folder should end well.
+        if self.proxy.is_none()
+            && let Some(server) = &mut self.server
+            && signal_group(server.id(), "TERM")
+        {
+            let _ = server.wait();
+        }
+    }
+}
+
+fn new_folder() -> PathBuf {
+    tempfile::Builder::new()
+        .prefix("myevents-server-")
+        .tempdir()
+        .unwrap()
+        .keep()
+}
+
+/// In a group of its own, so that all that it starts can be told together.
+fn spawn(mut command: Command, place: &Place) -> Child {
+    let output = File::options()
+        .append(true)
+        .create(true)
+        .open(place.folder.join("output"))
+        .unwrap();
+    command
+        .current_dir(&place.folder)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().unwrap())
+        .stderr(output)
+        .process_group(0);
+    command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn signal_group(leader: u32, name: &str) -> bool {
+    let mut command = Command::new("kill");
+    command.args([&format!("-{name}"), "--", &format!("-{leader}")]);
+    command.stderr(Stdio::null()).status().unwrap().success()
+}
+
+fn is_group_alive(leader: u32) -> bool {
+    signal_group(leader, "0")
+}
