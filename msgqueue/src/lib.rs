@@ -9,9 +9,13 @@
 //!
 //! This crate must not know of databases, HTTP, or of how anything is decided.
 
+#[cfg(feature = "amqp")]
+pub mod amqp;
 pub mod embedded;
 mod emitter;
 mod error;
+mod event_names;
+mod group_name;
 mod listener;
 mod message;
 mod open;
@@ -21,6 +25,7 @@ pub mod conformance;
 
 pub use emitter::EventEmitter;
 pub use error::BrokerError;
+pub use event_names::EventNames;
 pub use listener::{Delivery, DeliveryTag, EventListener, Guarantees, Subscription};
 pub use message::{Message, MessageError};
 pub use open::{Broker, OpenError, is_there, open};

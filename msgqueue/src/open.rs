@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+#[cfg(feature = "amqp")]
+use crate::amqp;
 use crate::{BrokerError, EventEmitter, EventListener, embedded};
 
 /// Both sides of one broker.
@@ -14,8 +16,16 @@ pub struct Broker {
 
 #[derive(Debug, Error)]
 pub enum OpenError {
-    #[error("`{0}` names no broker; known are `embedded:FOLDER`")]
+    #[error("`{0}` names no broker; known are `embedded:FOLDER`, `amqp://…`, `amqps://…` and `kafka:HOST:PORT,…`")]
     UnknownScheme(String),
+    #[error("this build is without {broker}: build it with the feature `{feature}`")]
+    LeftOut {
+        broker: &'static str,
+        feature: &'static str,
+    },
+    #[cfg(feature = "amqp")]
+    #[error(transparent)]
+    AmqpUrl(#[from] amqp::AmqpUrlError),
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
@@ -30,6 +40,20 @@ pub fn is_there(url: &str) -> bool {
 pub async fn open(url: &str) -> Result<Broker, OpenError> {
     match url.split_once(':') {
         Some(("embedded", folder)) if !folder.is_empty() => Ok(embedded::open(&PathBuf::from(folder)).await?),
+        Some(("amqp" | "amqps", _)) => open_amqp(url).await,
         _ => Err(OpenError::UnknownScheme(url.to_owned())),
     }
+}
+
+#[cfg(feature = "amqp")]
+async fn open_amqp(url: &str) -> Result<Broker, OpenError> {
+    Ok(amqp::open(amqp::AmqpUrl::parse(url)?).await?)
+}
+
+#[cfg(not(feature = "amqp"))]
+async fn open_amqp(_: &str) -> Result<Broker, OpenError> {
+    Err(OpenError::LeftOut {
+        broker: "RabbitMQ",
+        feature: "amqp",
+    })
 }

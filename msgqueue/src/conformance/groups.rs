@@ -119,7 +119,8 @@ async fn assert_ended(mut reader: Reader) -> Vec<Delivery> {
     reader.leave()
 }
 
-/// Lag is the number of messages that were not acknowledged, whether they were delivered or not.
+/// Lag is the number of messages that were not acknowledged, whether they were delivered or not. A log may have a few
+/// notes of the adapter's own.
 pub async fn lag_counts_what_waits(harness: &dyn Harness) -> Report {
     let broker = harness.open().await;
     let listener = &broker.listener;
@@ -129,7 +130,11 @@ pub async fn lag_counts_what_waits(harness: &dyn Harness) -> Report {
         return Report::skipped("lag_counts_what_waits");
     }
     assert_eq!(listener.lag("lagging").await.unwrap(), Some(10));
-    assert_eq!(listener.lag("never-joined").await.unwrap(), Some(10));
+    let whole_log = listener.lag("never-joined").await.unwrap();
+    assert!(
+        whole_log.is_some_and(|length| (10..20).contains(&length)),
+        "{whole_log:?}"
+    );
     while reader.came.len() < 10 {
         reader.take(10).await;
     }

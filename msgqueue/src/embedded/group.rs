@@ -8,21 +8,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::records;
 use crate::BrokerError;
 
-const MAX_NAME: usize = 200;
-
-/// # Errors
-/// [`BrokerError::Refused`] unless it is 1 to 200 letters, digits, `.`, `_` and `-` of ASCII.
-pub(super) fn check_name(name: &str) -> Result<(), BrokerError> {
-    let fits = (1..=MAX_NAME).contains(&name.len());
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    if !fits || !name.bytes().all(plain) {
-        return Err(BrokerError::Refused(format!(
-            "a group's name is 1 to {MAX_NAME} letters, digits, `.`, `_` or `-`, not {name:?}"
-        )));
-    }
-    Ok(())
-}
-
 /// What becomes of the subscriptions of a group that is gone.
 pub(super) fn dropped() -> BrokerError {
     BrokerError::Refused("the group was dropped".to_owned())

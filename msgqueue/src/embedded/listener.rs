@@ -10,7 +10,7 @@ use super::log::blocking;
 use super::member::Member;
 use super::subscription::EmbeddedSubscription;
 use super::writer::Change;
-use crate::{BrokerError, EventListener, Guarantees, Subscription};
+use crate::{BrokerError, EventListener, Guarantees, Subscription, group_name};
 
 #[async_trait]
 impl EventListener for Log {
@@ -23,7 +23,7 @@ impl EventListener for Log {
     }
 
     async fn subscribe(&self, group: &str) -> Result<Box<dyn Subscription>, BrokerError> {
-        group::check_name(group)?;
+        group_name::check(group)?;
         self.writer.submit(Change::CreateGroup(group.to_owned())).await?;
         let id = self.group_id(group).await?.ok_or_else(group::dropped)?;
         let database = Arc::clone(&self.database);
@@ -36,7 +36,7 @@ impl EventListener for Log {
     }
 
     async fn drop_group(&self, group: &str) -> Result<(), BrokerError> {
-        group::check_name(group)?;
+        group_name::check(group)?;
         let Some(id) = self.group_id(group).await? else {
             return Ok(());
         };
@@ -47,7 +47,7 @@ impl EventListener for Log {
     }
 
     async fn lag(&self, group: &str) -> Result<Option<u64>, BrokerError> {
-        group::check_name(group)?;
+        group_name::check(group)?;
         let (database, name) = (Arc::clone(&self.database), group.to_owned());
         blocking(move || group::lag(&mut database.connect()?, &name).map_err(|e| broker_error(&e)))
             .await

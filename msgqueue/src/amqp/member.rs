@@ -1,0 +1,233 @@
+//! One member of a group: the task that takes what RabbitMQ delivers and acknowledges what it is told to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer, message};
+use tokio::sync::{mpsc, oneshot};
+
+use super::census::Requests;
+use super::errors::{bounded, broker_error, dropped};
+use super::group::MARKER;
+use super::link::Link;
+use super::replay::{Logged, Replay};
+use super::tags::Unacknowledged;
+use super::topology::GroupQueues;
+use super::wire::{message_of, note_of};
+use crate::{BrokerError, Delivery, DeliveryTag};
+
+/// Deliveries that may be under way or unacknowledged at a time.
+const PREFETCH: u16 = 4_096;
+
+pub(super) enum Command {
+    Acknowledge {
+        tags: Vec<DeliveryTag>,
+        done: oneshot::Sender<Result<(), BrokerError>>,
+    },
+}
+
+/// Where a delivery comes from, by the numbers there.
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    Queue { tag: u64 },
+    Log { offset: u64, tag: u64 },
+}
+
+pub(super) struct Member {
+    link: Arc<Link>,
+    queues: GroupQueues,
+    channel: Channel,
+    queue: Consumer,
+    requests: Requests,
+    commands: mpsc::Receiver<Command>,
+    deliveries: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
+    replay: Option<Replay>,
+    /// What came to the queue while the log is read.
+    waiting: VecDeque<message::Delivery>,
+    /// What was passed on and not acknowledged, by our own numbers.
+    passed_on: BTreeMap<DeliveryTag, Origin>,
+    last_tag: u64,
+    unacknowledged: Unacknowledged,
+    /// Who wants to know how much is not acknowledged, once everything that has come by now is counted.
+    counting: Vec<oneshot::Sender<u64>>,
+}
+
+impl Member {
+    /// Joins, and works until nobody holds the other ends of both channels.
+    pub(super) async fn join(
+        link: Arc<Link>,
+        queues: GroupQueues,
+        commands: mpsc::Receiver<Command>,
+        deliveries: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
+    ) -> Result<Self, BrokerError> {
+        let channel = link.channel().await?;
+        let requests = Requests::listen(&channel, &link.url().exchange, &queues).await?;
+        bounded(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
+        let name = queues.messages.as_str();
+        let options = BasicConsumeOptions::default();
+        let queue = bounded(channel.basic_consume(name.into(), "".into(), options, FieldTable::default())).await?;
+        Ok(Self {
+            link,
+            queues,
+            channel,
+            queue,
+            requests,
+            commands,
+            deliveries,
+            replay: None,
+            waiting: VecDeque::new(),
+            passed_on: BTreeMap::new(),
+            last_tag: 0,
+            unacknowledged: Unacknowledged::default(),
+            counting: Vec::new(),
+        })
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.turn().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    // The subscription may have gone.
+                    let _ = self.deliveries.send(Err(error));
+                    break;
+                }
+            }
+        }
+        // Gives back at once what is not acknowledged.
+        let _ = self.channel.close(200, "left".into()).await;
+    }
+
+    /// False once nobody wants anything any more. Deliveries come first, so that a count has all of them.
+    async fn turn(&mut self) -> Result<bool, BrokerError> {
+        let is_counting = !self.counting.is_empty();
+        tokio::select! {
+            biased;
+            message = self.queue.next() => {
+                let message = message.ok_or_else(dropped)?.map_err(broker_error)?;
+                self.take(message).await?;
+            }
+            logged = next_of(&mut self.replay) => self.take_logged(logged?).await?,
+            request = self.requests.next() => self.begin_count(request?).await?,
+            command = self.commands.recv() => match command {
+                Some(command) => self.carry_out(command).await?,
+                None => return Ok(false),
+            },
+            () = std::future::ready(()), if is_counting => self.tell_count(),
+        }
+        Ok(true)
+    }
+
+    async fn take(&mut self, message: message::Delivery) -> Result<(), BrokerError> {
+        let tag = message.delivery_tag;
+        self.unacknowledged.add(tag);
+        if note_of(&message).as_deref() == Some(MARKER) {
+            let replay = Replay::begin(&self.link, &self.queues, tag, PREFETCH).await?;
+            self.replay = Some(replay);
+            return self.end_replay_if_done().await;
+        }
+        if self.replay.as_ref().is_some_and(|replay| !replay.is_read()) {
+            self.waiting.push_back(message);
+            return Ok(());
+        }
+        self.pass_on(&message, Origin::Queue { tag });
+        Ok(())
+    }
+
+    async fn take_logged(&mut self, logged: Option<Logged>) -> Result<(), BrokerError> {
+        if let Some(Logged { offset, tag, message }) = logged {
+            self.pass_on(&message, Origin::Log { offset, tag });
+        }
+        if self.replay.as_ref().is_some_and(Replay::is_read) {
+            for message in std::mem::take(&mut self.waiting) {
+                let tag = message.delivery_tag;
+                self.pass_on(&message, Origin::Queue { tag });
+            }
+        }
+        self.end_replay_if_done().await
+    }
+
+    fn pass_on(&mut self, message: &message::Delivery, origin: Origin) {
+        self.last_tag += 1;
+        let tag = DeliveryTag(self.last_tag);
+        self.passed_on.insert(tag, origin);
+        // Where the subscription has gone, so will this member.
+        let _ = self.deliveries.send(Ok(Delivery::of_message(tag, message_of(message))));
+    }
+
+    async fn carry_out(&mut self, command: Command) -> Result<(), BrokerError> {
+        let Command::Acknowledge { tags, done } = command;
+        let outcome = self.acknowledge(&tags).await;
+        let failed = outcome.is_err();
+        let _ = done.send(outcome);
+        if failed { Err(BrokerError::Closed) } else { Ok(()) }
+    }
+
+    async fn acknowledge(&mut self, tags: &[DeliveryTag]) -> Result<(), BrokerError> {
+        let (mut of_queue, mut offsets, mut of_log) = (Vec::new(), Vec::new(), Vec::new());
+        for origin in tags.iter().filter_map(|tag| self.passed_on.remove(tag)) {
+            match origin {
+                Origin::Queue { tag } => of_queue.push(tag),
+                Origin::Log { offset, tag } => {
+                    offsets.push(offset);
+                    of_log.push(tag);
+                }
+            }
+        }
+        if let Some(replay) = self.replay.as_mut().filter(|_| !offsets.is_empty()) {
+            replay.acknowledge(&offsets, &of_log).await?;
+            self.end_replay_if_done().await?;
+        }
+        if of_queue.is_empty() {
+            return Ok(());
+        }
+        self.unacknowledged.acknowledge(&self.channel, &of_queue).await?;
+        self.fence().await
+    }
+
+    async fn end_replay_if_done(&mut self) -> Result<(), BrokerError> {
+        let Some(replay) = self.replay.take_if(|replay| replay.is_done()) else {
+            return Ok(());
+        };
+        self.unacknowledged.acknowledge(&self.channel, &[replay.marker]).await?;
+        self.fence().await?;
+        replay.close().await;
+        for message in std::mem::take(&mut self.waiting) {
+            let tag = message.delivery_tag;
+            self.pass_on(&message, Origin::Queue { tag });
+        }
+        Ok(())
+    }
+
+    /// Returns when RabbitMQ has taken in all that was said on the channel, and everything that it had sent before is here:
+    /// it answers a channel's questions in order, and this one changes nothing.
+    async fn fence(&self) -> Result<(), BrokerError> {
+        bounded(self.channel.basic_qos(PREFETCH, BasicQosOptions::default())).await
+    }
+
+    async fn begin_count(&mut self, request: oneshot::Sender<u64>) -> Result<(), BrokerError> {
+        self.counting.push(request);
+        self.fence().await
+    }
+
+    fn tell_count(&mut self) {
+        let marker = u64::from(self.replay.is_some());
+        let count = self.unacknowledged.len() as u64 - marker + self.replay.as_ref().map_or(0, Replay::left);
+        for asked in self.counting.drain(..) {
+            // Whoever asked may have stopped to wait.
+            let _ = asked.send(count);
+        }
+    }
+}
+
+/// Never returns where nothing is replayed, or nothing more.
+async fn next_of(replay: &mut Option<Replay>) -> Result<Option<Logged>, BrokerError> {
+    match replay {
+        Some(replay) if !replay.is_read() => replay.next().await,
+        _ => std::future::pending().await,
+    }
+}

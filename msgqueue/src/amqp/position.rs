@@ -1,0 +1,91 @@
+//! How far a group's replay of the log is: in memory, and in the one message of a queue.
+
+use std::collections::BTreeSet;
+
+use lapin::Channel;
+use lapin::options::{BasicGetOptions, BasicNackOptions};
+use serde::{Deserialize, Serialize};
+
+use super::errors::{bounded, unavailable};
+use super::topology;
+use super::wire::note_headers;
+use crate::BrokerError;
+
+/// Offsets of the log that are done: those below `next`, and those of `ahead`. Nothing from `end` on belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Position {
+    pub(super) end: u64,
+    pub(super) next: u64,
+    ahead: BTreeSet<u64>,
+}
+
+impl Position {
+    pub(super) fn beginning(end: u64) -> Self {
+        Self {
+            end,
+            next: 0,
+            ahead: BTreeSet::new(),
+        }
+    }
+
+    /// Whether all of it is done.
+    pub(super) fn is_done(&self) -> bool {
+        self.next >= self.end
+    }
+
+    /// How many offsets are not done.
+    pub(super) fn left(&self) -> u64 {
+        let done = self.next + self.ahead.len() as u64;
+        self.end.saturating_sub(done)
+    }
+
+    pub(super) fn has(&self, offset: u64) -> bool {
+        offset < self.next || self.ahead.contains(&offset)
+    }
+
+    pub(super) fn add(&mut self, offset: u64) {
+        if offset >= self.next {
+            self.ahead.insert(offset);
+        }
+        while self.ahead.remove(&self.next) {
+            self.next += 1;
+        }
+    }
+
+    /// The one that was kept last.
+    pub(super) async fn read(channel: &Channel, queue: &str) -> Result<Self, BrokerError> {
+        let found = bounded(channel.basic_get(queue.into(), BasicGetOptions::default())).await?;
+        // Another member may be looking at it.
+        let found = found.ok_or_else(|| unavailable("a group's position is not there just now"))?;
+        let options = BasicNackOptions {
+            requeue: true,
+            multiple: false,
+        };
+        bounded(channel.basic_nack(found.delivery.delivery_tag, options)).await?;
+        serde_json::from_slice(&found.delivery.data)
+            .map_err(|fault| BrokerError::Refused(format!("`{queue}` holds no position: {fault}")))
+    }
+
+    /// In place of the one before, which the queue's length of 1 drops. The channel confirms publishes.
+    pub(super) async fn keep(&self, channel: &Channel, queue: &str) -> Result<(), BrokerError> {
+        let text = serde_json::to_vec(self).map_err(|fault| BrokerError::Refused(fault.to_string()))?;
+        topology::note(channel, queue, note_headers("position"), &text).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_closed_and_nothing_below_is_kept() {
+        let mut position = Position::beginning(4);
+        for (offset, next, left) in [(1, 0, 3), (3, 0, 2), (0, 2, 1), (0, 2, 1), (2, 4, 0)] {
+            assert!(!position.is_done());
+            position.add(offset);
+            assert_eq!((position.next, position.left()), (next, left), "after {offset}");
+        }
+        assert!(position.is_done() && position.ahead.is_empty());
+        assert!(position.has(3) && !position.has(4));
+    }
+}

@@ -1,0 +1,154 @@
+//! `amqp://USER:PASSWORD@HOST:PORT/VHOST?NAME=VALUE`, after <https://www.rabbitmq.com/docs/uri-spec>.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use lapin::uri::AMQPUri;
+use thiserror::Error;
+use url::Url;
+
+use crate::EventNames;
+
+/// Seconds without a sign of life, after which a connection counts as dead twice over.
+const HEARTBEAT: u16 = 10;
+const CONNECTION_TIMEOUT_MS: u64 = 10_000;
+/// As RabbitMQ's own clients spell them.
+const OF_THE_DRIVER: [&str; 5] = [
+    "heartbeat",
+    "connection_timeout",
+    "channel_max",
+    "frame_max",
+    "auth_mechanism",
+];
+
+/// Where RabbitMQ is, and what is ours there.
+#[derive(Clone)]
+pub struct AmqpUrl {
+    pub(super) uri: AMQPUri,
+    pub(super) exchange: String,
+    pub(super) names: EventNames,
+    /// A PEM file of the certificates that may sign RabbitMQ's, beside those of the system.
+    pub(super) roots: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{part} {rule}")]
+pub struct AmqpUrlError {
+    part: String,
+    rule: String,
+}
+
+impl AmqpUrl {
+    /// Beside what the specification lists, the query may have `exchange` (by default `events`), `names` (`dotted`, the
+    /// default, or `camel`) and `cacertfile`.
+    ///
+    /// # Errors
+    /// Names the part and the rule, and no password.
+    pub fn parse(text: &str) -> Result<Self, AmqpUrlError> {
+        let url = Url::parse(text).map_err(|fault| broken("the URL", &format!("cannot be read: {fault}")))?;
+        let uri = text.parse::<AMQPUri>();
+        let mut parsed = Self {
+            uri: uri.map_err(|fault| broken("the URL", &format!("cannot be read: {}", without(&fault, text))))?,
+            exchange: "events".to_owned(),
+            names: EventNames::Dotted,
+            roots: None,
+        };
+        // What ends in a slash would mean a virtual host without a name, which nobody has.
+        if parsed.uri.vhost.is_empty() {
+            parsed.uri.vhost = "/".to_owned();
+        }
+        for (name, value) in url.query_pairs() {
+            parsed.take(&name, &value)?;
+        }
+        let query = &mut parsed.uri.query;
+        query.heartbeat.get_or_insert(HEARTBEAT);
+        query.connection_timeout.get_or_insert(CONNECTION_TIMEOUT_MS);
+        Ok(parsed)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<(), AmqpUrlError> {
+        match name {
+            "exchange" if is_name(value) => self.exchange = value.to_owned(),
+            "exchange" => return Err(broken(name, "is 1 to 100 letters, digits, `.`, `_` or `-`")),
+            "names" => self.names = value.parse().map_err(|rule| broken(name, rule))?,
+            "cacertfile" => self.roots = Some(PathBuf::from(value)),
+            known if OF_THE_DRIVER.contains(&known) => {}
+            unknown => return Err(broken(&format!("`{unknown}`"), "is not known in this URL")),
+        }
+        Ok(())
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=100).contains(&text.len()) && text.bytes().all(plain)
+}
+
+fn broken(part: &str, rule: &str) -> AmqpUrlError {
+    AmqpUrlError {
+        part: part.to_owned(),
+        rule: rule.to_owned(),
+    }
+}
+
+fn without(fault: &str, secret: &str) -> String {
+    fault.replace(secret, "…")
+}
+
+/// Without credentials.
+impl fmt::Display for AmqpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authority = &self.uri.authority;
+        write!(f, "{}://{}:{}", self.uri.scheme, authority.host, authority.port)
+    }
+}
+
+impl fmt::Debug for AmqpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AmqpUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        for text in ["amqp://localhost", "amqp://localhost/", "amqp://localhost/%2f"] {
+            let url = AmqpUrl::parse(text).unwrap();
+            assert_eq!(url.uri.vhost, "/", "{text}");
+            assert_eq!(url.uri.authority.port, 5672);
+            assert_eq!((url.exchange.as_str(), url.names), ("events", EventNames::Dotted));
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_taken() {
+        let url = "amqps://me:s%40crt@broker/plays?exchange=shows&names=camel&cacertfile=/ca.pem&heartbeat=3";
+        let url = AmqpUrl::parse(url).unwrap();
+        assert_eq!((url.uri.vhost.as_str(), url.uri.authority.port), ("plays", 5671));
+        assert_eq!(url.uri.authority.userinfo.password, "s@crt");
+        assert_eq!((url.exchange.as_str(), url.names), ("shows", EventNames::CamelCase));
+        assert_eq!(url.roots, Some(PathBuf::from("/ca.pem")));
+        assert_eq!(url.uri.query.heartbeat, Some(3));
+    }
+
+    #[test]
+    fn faults_name_the_part_and_keep_secrets() {
+        for (text, part) in [
+            ("amqp://me:s3cret@broker:port", "the URL"),
+            ("amqp://me:s3cret@broker?heartbeat=often", "the URL"),
+            ("amqp://me:s3cret@broker?exchange=", "exchange"),
+            ("amqp://me:s3cret@broker?exchange=a%20b", "exchange"),
+            ("amqp://me:s3cret@broker?names=snake", "names"),
+            ("amqp://me:s3cret@broker?lazy=1", "`lazy`"),
+        ] {
+            let fault = AmqpUrl::parse(text).unwrap_err().to_string();
+            assert!(fault.starts_with(part), "{text}: {fault}");
+            assert!(!fault.contains("s3cret"), "{fault}");
+        }
+        let shown = format!("{0} {0:?}", AmqpUrl::parse("amqp://me:s3cret@broker").unwrap());
+        assert!(!shown.contains("s3cret") && !shown.contains("me:"), "{shown}");
+    }
+}

@@ -1,0 +1,36 @@
+use std::str::FromStr;
+
+use contracts::EventName;
+
+/// How events' names are written on the wire. Both spellings are read, whichever is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EventNames {
+    /// `event.created`
+    #[default]
+    Dotted,
+    /// `eventCreated`, as the original services have it.
+    CamelCase,
+}
+
+impl EventNames {
+    pub fn of(self, name: &EventName) -> String {
+        match self {
+            Self::Dotted => name.to_string(),
+            Self::CamelCase => name.camel_case(),
+        }
+    }
+}
+
+impl FromStr for EventNames {
+    type Err = &'static str;
+
+    /// # Errors
+    /// The rule that is broken.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "dotted" => Ok(Self::Dotted),
+            "camel" => Ok(Self::CamelCase),
+            _ => Err("is `dotted` or `camel`"),
+        }
+    }
+}
