@@ -39,8 +39,12 @@ where
     };
     telemetry::start(&settings.logging);
     run(async move {
-        let shutdown = Shutdown::listen().map_err(StartError::Signals)?;
-        let (mut service, api) = start(settings, Arc::new(SystemClock)).await?;
+        let mut shutdown = Shutdown::listen().map_err(StartError::Signals)?;
+        // A start may wait for its broker.
+        let Some(started) = shutdown.or(start(settings, Arc::new(SystemClock))).await else {
+            return Ok(());
+        };
+        let (mut service, api) = started?;
         let endpoints = service.serve(api)?;
         print_banner(&[(service.settings.service, endpoints)]);
         shutdown.requested().await;

@@ -152,6 +152,21 @@ fn default_data_dir() -> Result<PathBuf, SettingsError> {
     Ok(folders.data_dir().to_owned())
 }
 
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// With the partitions that the original's variable asks for.
+fn pinned(url: String) -> String {
+    match variable("KAFKA_PARTITIONS") {
+        Some(partitions) if url.starts_with("kafka:") && !url.contains("assign=") => {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{separator}assign={partitions}")
+        }
+        _ => url,
+    }
+}
+
 /// A broker's address that its type asks for.
 fn needed(key: &str, address: Option<String>) -> Result<Option<String>, SettingsError> {
     let missing = || invalid(key, "is needed with this message_broker_type");
@@ -262,20 +277,19 @@ impl Source {
 
     fn broker(&self) -> Result<Option<String>, SettingsError> {
         if let Some(url) = self.text("broker") {
-            return Ok(Some(url));
+            return Ok(Some(pinned(url)));
         }
-        let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
         let amqp = variable("AMQP_BROKER_URL").or_else(|| self.text("amqp_message_broker"));
         let kafka = variable("KAFKA_BROKER_URLS").or_else(|| Some(self.list("kafka_message_brokers")?.join(",")));
         match self.text("message_broker_type").as_deref() {
             Some("amqp") => needed("amqp_message_broker", amqp),
-            Some("kafka") => needed("kafka_message_brokers", kafka.map(|brokers| format!("kafka:{brokers}"))),
+            Some("kafka") => needed("kafka_message_brokers", kafka.map(|brokers| pinned(format!("kafka:{brokers}")))),
             Some(other) => Err(invalid(
                 "message_broker_type",
                 format!("`{other}` is not known; amqp and kafka are"),
             )),
             None => Ok(variable("AMQP_BROKER_URL")
-                .or_else(|| variable("KAFKA_BROKER_URLS").map(|urls| format!("kafka:{urls}")))),
+                .or_else(|| variable("KAFKA_BROKER_URLS").map(|urls| pinned(format!("kafka:{urls}"))))),
         }
     }
 

@@ -9,17 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use msgqueue::{Broker, BrokerError};
+use msgqueue::{Broker, BrokerError, OpenError};
 use persistence::{Collection, Expect, PutError, StoreError, Stores, Write};
 use serde_json::json;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::warn;
 
 use crate::background;
+use crate::causes;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::consumer::Progress;
@@ -31,7 +34,7 @@ use crate::http::server::{self, Api, Listeners, Server};
 use crate::metrics::Metrics;
 use crate::policies::{self, Policies, Policy};
 use crate::pulse::Pulse;
-use crate::relay::Relay;
+use crate::relay::{Relay, backoff};
 use crate::tls::{self, CertificateFiles, TlsError};
 use crate::views::{Feeding, Follower, Generations, LiveViews, View, Views};
 use crate::watch::watched;
@@ -319,9 +322,26 @@ pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), St
 /// The broker's own threads take over the priority of the thread that starts them.
 async fn open_broker(background: &Handle, url: &str) -> Result<Broker, StartError> {
     let url = url.to_owned();
-    let opening = background.spawn(async move { msgqueue::open(&url).await });
+    let opening = AbortOnDropHandle::new(background.spawn(async move { reach_broker(&url).await }));
     let broker = opening.await.map_err(|failed| StartError::Background(failed.into()))?;
     Ok(broker?)
+}
+
+/// Waits for a server that does not answer yet. What is embedded is there, or never will be.
+async fn reach_broker(url: &str) -> Result<Broker, OpenError> {
+    let mut failures = 0;
+    loop {
+        let error = match msgqueue::open(url).await {
+            Err(OpenError::Broker(error @ BrokerError::Unavailable(_))) if !msgqueue::is_embedded(url) => error,
+            outcome => return outcome,
+        };
+        failures += 1;
+        if failures == 1 {
+            let (broker, cause) = (msgqueue::without_secrets(url), causes(&error));
+            warn!(broker, cause, "the broker cannot be reached; the service waits for it");
+        }
+        sleep(backoff(failures)).await;
+    }
 }
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -1,5 +1,7 @@
 //! When to end: SIGTERM from whoever runs the process, or Ctrl-C from whoever started it.
 
+use std::future::Future;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Catches the signals from now on, so that none that comes before somebody waits is lost.
@@ -18,8 +20,16 @@ impl Shutdown {
         })
     }
 
-    /// Returns at the first SIGTERM or SIGINT.
-    pub async fn requested(mut self) {
+    /// What `work` comes to; `None` where it is told to end before.
+    pub async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            outcome = work => Some(outcome),
+            () = self.requested() => None,
+        }
+    }
+
+    /// Returns at the next SIGTERM or SIGINT.
+    pub async fn requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -28,4 +28,4 @@ pub use error::BrokerError;
 pub use event_names::EventNames;
 pub use listener::{Delivery, DeliveryTag, EventListener, Guarantees, Subscription};
 pub use message::{Message, MessageError};
-pub use open::{Broker, OpenError, is_there, open};
+pub use open::{Broker, OpenError, is_embedded, is_there, open, without_secrets};

@@ -36,12 +36,30 @@ pub fn is_there(url: &str) -> bool {
     folder.is_none_or(|folder| embedded::is_there(Path::new(folder)))
 }
 
-/// Opens the broker that `url` names: `embedded:FOLDER`, made where it is missing.
+/// Whether the broker is part of this process, and no server.
+pub fn is_embedded(url: &str) -> bool {
+    url.starts_with("embedded:")
+}
+
+/// The URL as it may be shown: without credentials, and without what its query has.
+pub fn without_secrets(url: &str) -> String {
+    let place = url.split_once('?').map_or(url, |(place, _)| place);
+    match place.split_once("://") {
+        Some((scheme, rest)) => {
+            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            format!("{scheme}://{host}")
+        }
+        None => place.to_owned(),
+    }
+}
+
+/// Opens the broker that `url` names: `embedded:FOLDER`, made where it is missing, or a server with its exchange or
+/// topic, which are made where they are missing.
 pub async fn open(url: &str) -> Result<Broker, OpenError> {
     match url.split_once(':') {
         Some(("embedded", folder)) if !folder.is_empty() => Ok(embedded::open(&PathBuf::from(folder)).await?),
         Some(("amqp" | "amqps", _)) => open_amqp(url).await,
-        _ => Err(OpenError::UnknownScheme(url.to_owned())),
+        _ => Err(OpenError::UnknownScheme(without_secrets(url))),
     }
 }
 
@@ -56,4 +74,21 @@ async fn open_amqp(_: &str) -> Result<Broker, OpenError> {
         broker: "RabbitMQ",
         feature: "amqp",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_has_no_secrets() {
+        for (url, shown) in [
+            ("embedded:/var/lib/broker", "embedded:/var/lib/broker"),
+            ("amqp://broker:5672/%2f", "amqp://broker:5672/%2f"),
+            ("amqp://me:s3@cret@broker/%2f?exchange=a", "amqp://broker/%2f"),
+            ("kafka:a:1,b:2?sasl.password=s3cret", "kafka:a:1,b:2"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
 }

@@ -96,7 +96,9 @@ async fn open(flags: &Flags) -> Result<Broker, CommandError> {
         ServiceName::Booking.settings(flags)?,
     );
     if event.broker != booking.broker {
-        return Err(CommandError::DifferentBrokers(event.broker, booking.broker));
+        let shown = [event.broker, booking.broker].map(|url| msgqueue::without_secrets(&url));
+        let [event, booking] = shown;
+        return Err(CommandError::DifferentBrokers(event, booking));
     }
     if !msgqueue::is_there(&event.broker) {
         return Err(CommandError::NoLog(event.broker));

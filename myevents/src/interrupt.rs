@@ -11,13 +11,13 @@ const INTERRUPTED: i32 = 130;
 
 /// Cancelled by the first signal. The second one ends the process, whatever it hangs in.
 pub(crate) fn token() -> io::Result<CancellationToken> {
-    let first = Shutdown::listen()?;
+    let mut first = Shutdown::listen()?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     tokio::spawn(async move {
         first.requested().await;
         stopped.cancel();
-        if let Ok(second) = Shutdown::listen() {
+        if let Ok(mut second) = Shutdown::listen() {
             second.requested().await;
             process::exit(INTERRUPTED);
         }

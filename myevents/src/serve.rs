@@ -29,10 +29,17 @@ pub(crate) fn run(flags: &Flags) -> ExitCode {
 }
 
 async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
-    let shutdown = Shutdown::listen().map_err(StartError::Signals)?;
+    let mut shutdown = Shutdown::listen().map_err(StartError::Signals)?;
     let clock = Arc::new(SystemClock);
-    let (mut event_service, event_api) = eventservice::start(events, clock.clone()).await?;
-    let (mut booking_service, booking_api) = bookingservice::start(bookings, clock).await?;
+    let starting = async {
+        let events = eventservice::start(events, clock.clone()).await?;
+        Ok::<_, StartError>((events, bookingservice::start(bookings, clock).await?))
+    };
+    // A start may wait for its broker.
+    let Some(started) = shutdown.or(starting).await else {
+        return Ok(());
+    };
+    let ((mut event_service, event_api), (mut booking_service, booking_api)) = started?;
     let event_endpoints = event_service.serve(both(event_api, &booking_api))?;
     let booking_endpoints = booking_service.serve(booking_api)?;
     binary::print_banner(&[("event", event_endpoints), ("booking", booking_endpoints)]);

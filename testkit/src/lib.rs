@@ -9,6 +9,7 @@
     reason = "a fault here is a failing test"
 )]
 
+mod broker;
 #[cfg(feature = "platform")]
 mod client;
 #[cfg(feature = "platform")]
@@ -22,6 +23,7 @@ pub mod history;
 mod platform;
 pub mod servers;
 
+pub use broker::{broker_server, broker_url};
 pub use eventually::eventually;
 
 #[cfg(feature = "platform")]

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::Client;
+use crate::{Client, broker_server};
 
 const START: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(60);
@@ -127,6 +127,9 @@ impl PlatformBuilder {
         for key in ["LISTEN", "LISTEN_TLS", "LISTEN_METRICS"] {
             command.env(format!("MYEVENTS_EVENT__{key}"), "127.0.0.1:0");
             command.env(format!("MYEVENTS_BOOKING__{key}"), "127.0.0.1:0");
+        }
+        if let Some(url) = broker_server(self.folder.path()) {
+            command.env("MYEVENTS_BROKER", url);
         }
         command
             .envs(self.variables)

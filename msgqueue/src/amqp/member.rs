@@ -111,7 +111,7 @@ impl Member {
                 let message = message.ok_or_else(dropped)?.map_err(broker_error)?;
                 self.take(message).await?;
             }
-            logged = next_of(&mut self.replay) => self.take_logged(logged?).await?,
+            message = next_of(&mut self.replay) => self.take_logged(message?).await?,
             request = self.requests.next() => self.begin_count(request?).await?,
             command = self.commands.recv() => match command {
                 Some(command) => self.carry_out(command).await?,
@@ -138,17 +138,24 @@ impl Member {
         Ok(())
     }
 
-    async fn take_logged(&mut self, logged: Option<Logged>) -> Result<(), BrokerError> {
+    async fn take_logged(&mut self, message: message::Delivery) -> Result<(), BrokerError> {
+        let Some(replay) = &mut self.replay else { return Ok(()) };
+        let logged = replay.take(message).await?;
+        let is_read = replay.is_read();
         if let Some(Logged { offset, tag, message }) = logged {
             self.pass_on(&message, Origin::Log { offset, tag });
         }
-        if self.replay.as_ref().is_some_and(Replay::is_read) {
-            for message in std::mem::take(&mut self.waiting) {
-                let tag = message.delivery_tag;
-                self.pass_on(&message, Origin::Queue { tag });
-            }
+        if is_read {
+            self.pass_on_waiting();
         }
         self.end_replay_if_done().await
+    }
+
+    fn pass_on_waiting(&mut self) {
+        for message in std::mem::take(&mut self.waiting) {
+            let tag = message.delivery_tag;
+            self.pass_on(&message, Origin::Queue { tag });
+        }
     }
 
     fn pass_on(&mut self, message: &message::Delivery, origin: Origin) {
@@ -196,10 +203,7 @@ impl Member {
         self.unacknowledged.acknowledge(&self.channel, &[replay.marker]).await?;
         self.fence().await?;
         replay.close().await;
-        for message in std::mem::take(&mut self.waiting) {
-            let tag = message.delivery_tag;
-            self.pass_on(&message, Origin::Queue { tag });
-        }
+        self.pass_on_waiting();
         Ok(())
     }
 
@@ -225,7 +229,7 @@ impl Member {
 }
 
 /// Never returns where nothing is replayed, or nothing more.
-async fn next_of(replay: &mut Option<Replay>) -> Result<Option<Logged>, BrokerError> {
+async fn next_of(replay: &mut Option<Replay>) -> Result<message::Delivery, BrokerError> {
     match replay {
         Some(replay) if !replay.is_read() => replay.next().await,
         _ => std::future::pending().await,

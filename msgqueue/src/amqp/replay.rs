@@ -53,9 +53,13 @@ impl Replay {
         })
     }
 
-    /// The next message that the group has not acknowledged; `None` where it was something else. Safe to cancel.
-    pub(super) async fn next(&mut self) -> Result<Option<Logged>, BrokerError> {
-        let message = tail::next(&mut self.log).await?;
+    /// What comes next in the log. Safe to cancel.
+    pub(super) async fn next(&mut self) -> Result<message::Delivery, BrokerError> {
+        tail::next(&mut self.log).await
+    }
+
+    /// Takes note of what came; `None` where the group need not be told of it.
+    pub(super) async fn take(&mut self, message: message::Delivery) -> Result<Option<Logged>, BrokerError> {
         let offset = offset_of(&message).ok_or_else(|| errors::unavailable("RabbitMQ's log does not tell offsets"))?;
         self.read = offset + 1;
         let tag = message.delivery_tag;

@@ -9,6 +9,7 @@ use persistence::Stores;
 use tokio::time::sleep;
 
 use super::{Findings, Kind};
+use crate::broker_url;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
@@ -34,12 +35,12 @@ pub(super) struct Opened {
 }
 
 impl Parts {
-    /// Everything embedded, in one data folder.
+    /// Of a platform with one data folder.
     pub fn of_folder(folder: &Path) -> Self {
         Self {
             event_store: format!("sqlite:{}", folder.join("event").display()),
             booking_store: format!("sqlite:{}", folder.join("booking").display()),
-            broker: format!("embedded:{}", folder.join("broker").display()),
+            broker: broker_url(folder),
             patience: PATIENCE,
         }
     }

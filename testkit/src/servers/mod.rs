@@ -16,7 +16,7 @@ mod server;
 mod shared;
 
 pub use server::{Place, Recipe, Server};
-pub use shared::shared;
+pub use shared::{shared, shared_url};
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,10 +8,12 @@ use super::{Kind, Server};
 /// The URL of the server that all tests of this run share: the one that [`Kind::variable`] names, or one that is started
 /// for this process.
 pub async fn shared(kind: Kind) -> String {
-    match env::var(kind.variable()) {
-        Ok(url) => url,
-        Err(_) => spawn_blocking(move || started(kind).url()).await.unwrap(),
-    }
+    spawn_blocking(move || shared_url(kind)).await.unwrap()
+}
+
+/// The same; blocks until the server is ready.
+pub fn shared_url(kind: Kind) -> String {
+    env::var(kind.variable()).unwrap_or_else(|_| started(kind).url())
 }
 
 fn started(kind: Kind) -> &'static Server {
