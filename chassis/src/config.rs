@@ -283,7 +283,10 @@ impl Source {
         let kafka = variable("KAFKA_BROKER_URLS").or_else(|| Some(self.list("kafka_message_brokers")?.join(",")));
         match self.text("message_broker_type").as_deref() {
             Some("amqp") => needed("amqp_message_broker", amqp),
-            Some("kafka") => needed("kafka_message_brokers", kafka.map(|brokers| pinned(format!("kafka:{brokers}")))),
+            Some("kafka") => needed(
+                "kafka_message_brokers",
+                kafka.map(|brokers| pinned(format!("kafka:{brokers}"))),
+            ),
             Some(other) => Err(invalid(
                 "message_broker_type",
                 format!("`{other}` is not known; amqp and kafka are"),
