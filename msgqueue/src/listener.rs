@@ -20,8 +20,8 @@ pub trait EventListener: Send + Sync {
     /// Forgets a group and what it acknowledged. Fine where there is none. Its subscriptions end with an error.
     async fn drop_group(&self, group: &str) -> Result<(), BrokerError>;
 
-    /// How many messages `group` has not acknowledged; where there is no such group how many the log has, a few notes of
-    /// the adapter's own included. `None` where the adapter cannot tell.
+    /// How many messages of the log `group` has not acknowledged; all of them where there is no such group. `None`
+    /// where the adapter cannot tell.
     async fn lag(&self, group: &str) -> Result<Option<u64>, BrokerError>;
 }
 

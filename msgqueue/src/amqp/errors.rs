@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::BrokerError;
 
 /// How long the broker may take to answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Waits for an answer, but not for ever: a broker that is paused answers nothing and closes nothing.
 pub(super) async fn bounded<T>(asked: impl Future<Output = lapin::Result<T>>) -> Result<T, BrokerError> {

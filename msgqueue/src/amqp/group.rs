@@ -100,7 +100,8 @@ async fn make(link: &Link, channel: &Channel, queues: &GroupQueues) -> Result<()
             ("x-overflow", text("drop-head")),
         ]);
         // What the queue does not have, the log has by now.
-        let position = Position::beginning(tail::end_of_log(link).await?);
+        let notes = topology::count_notes(channel, &link.url().exchange).await?;
+        let position = Position::beginning(tail::end_of_log(link).await?, notes);
         declare(channel, &queues.position, arguments).await?;
         position.keep(channel, &queues.position).await?;
         declare(channel, &queues.made, FieldTable::default()).await?;

@@ -86,7 +86,7 @@ impl EventListener for AmqpListener {
         let is_made = group::is_made(&self.link, &queues).await?;
         let state = group::look_at(&self.link, &queues.messages).await?;
         let lag = match state.filter(|_| is_made) {
-            None => tail::end_of_log(&self.link).await?,
+            None => tail::length(&self.link).await?,
             Some(QueueState { ready, consumers: 0 }) => self.waiting_for_nobody(&queues, ready).await?,
             Some(QueueState { ready, consumers }) => ready + census::ask(&self.link, &queues, consumers).await?,
         };

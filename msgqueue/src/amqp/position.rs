@@ -11,20 +11,23 @@ use super::topology;
 use super::wire::note_headers;
 use crate::BrokerError;
 
-/// Offsets of the log that are done: those below `next`, and those of `ahead`. Nothing from `end` on belongs to it.
+/// Offsets of the log that are done: those below `next`, and those of `ahead`. Nothing from `end` on belongs to it. So
+/// many of those that are not done are `notes`, and no messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Position {
     pub(super) end: u64,
     pub(super) next: u64,
     ahead: BTreeSet<u64>,
+    notes: u64,
 }
 
 impl Position {
-    pub(super) fn beginning(end: u64) -> Self {
+    pub(super) fn beginning(end: u64, notes: u64) -> Self {
         Self {
             end,
             next: 0,
             ahead: BTreeSet::new(),
+            notes,
         }
     }
 
@@ -33,10 +36,17 @@ impl Position {
         self.next >= self.end
     }
 
-    /// How many offsets are not done.
+    /// How many messages are not done.
     pub(super) fn left(&self) -> u64 {
         let done = self.next + self.ahead.len() as u64;
-        self.end.saturating_sub(done)
+        self.end.saturating_sub(done).saturating_sub(self.notes)
+    }
+
+    pub(super) fn pass_note(&mut self, offset: u64) {
+        if !self.has(offset) && offset < self.end {
+            self.notes = self.notes.saturating_sub(1);
+        }
+        self.add(offset);
     }
 
     pub(super) fn has(&self, offset: u64) -> bool {
@@ -79,7 +89,7 @@ mod tests {
 
     #[test]
     fn gaps_are_closed_and_nothing_below_is_kept() {
-        let mut position = Position::beginning(4);
+        let mut position = Position::beginning(4, 0);
         for (offset, next, left) in [(1, 0, 3), (3, 0, 2), (0, 2, 1), (0, 2, 1), (2, 4, 0)] {
             assert!(!position.is_done());
             position.add(offset);
@@ -87,5 +97,25 @@ mod tests {
         }
         assert!(position.is_done() && position.ahead.is_empty());
         assert!(position.has(3) && !position.has(4));
+    }
+
+    #[test]
+    fn notes_are_not_left_to_be_read() {
+        let mut position = Position::beginning(5, 2);
+        for (offset, is_note, left) in [
+            (0, true, 3),
+            (0, true, 3),
+            (1, false, 2),
+            (3, true, 2),
+            (2, false, 1),
+            (4, false, 0),
+        ] {
+            match is_note {
+                true => position.pass_note(offset),
+                false => position.add(offset),
+            }
+            assert_eq!(position.left(), left, "after {offset}");
+        }
+        assert!(position.is_done());
     }
 }

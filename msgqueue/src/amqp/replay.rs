@@ -64,11 +64,14 @@ impl Replay {
         self.read = offset + 1;
         let tag = message.delivery_tag;
         self.unacknowledged.add(tag);
+        let is_note = note_of(&message).is_some();
         let is_new = offset < self.position.end && !self.position.has(offset);
-        if is_new && note_of(&message).is_none() {
+        if is_new && !is_note {
             return Ok(Some(Logged { offset, tag, message }));
         }
-        self.position.add(offset);
+        if is_note {
+            self.position.pass_note(offset);
+        }
         // Else what nobody acknowledges would use up what may be under way.
         self.unacknowledged.acknowledge(&self.channel, &[tag]).await?;
         Ok(None)

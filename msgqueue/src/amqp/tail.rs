@@ -1,18 +1,23 @@
-//! Where the log ends. RabbitMQ tells a stream's length only some seconds late, so it is read there.
+//! Where the log ends. RabbitMQ tells a stream's length only some seconds late, so its end is read.
 
-use futures::StreamExt;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::AMQPValue;
-use lapin::{Channel, Consumer};
+use lapin::{Channel, Consumer, message};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::errors::{bounded, broker_error, unavailable};
+use super::errors::{PATIENCE, bounded, broker_error, silent, unavailable};
 use super::link::Link;
 use super::topology::{self, log_queue};
 use super::wire::{note_headers, note_of, offset_of};
 use crate::BrokerError;
 
 const PREFETCH: u16 = 1_024;
+/// After so long a log from which nothing has come is taken for empty.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// Reads the log from an offset, or what the broker has as a word for one.
 pub(super) async fn read_log(
@@ -33,16 +38,13 @@ pub(super) async fn read_log(
     .await
 }
 
-/// The offset behind everything that the log has by now. Puts a note there to find it again: the readers of the log
-/// pass over it.
+/// The offset behind everything that was routed to the log before this was called, be it stored yet or not. Puts a note
+/// there to find it again: the readers of the log pass over it.
 pub(super) async fn end_of_log(link: &Link) -> Result<u64, BrokerError> {
-    let exchange = &link.url().exchange;
-    let (channel, writing) = (link.channel().await?, link.channel().await?);
+    let channel = link.channel().await?;
     // Before the note is there, or else the last part of the log might begin behind it.
-    let mut log = read_log(&channel, exchange, topology::text("last"), PREFETCH).await?;
-    let note = format!("end {}", Uuid::now_v7());
-    topology::confirm_publishes(&writing).await?;
-    topology::note(&writing, &log_queue(exchange), note_headers(&note), b"").await?;
+    let mut log = read_log(&channel, &link.url().exchange, topology::text("last"), PREFETCH).await?;
+    let note = put_note(link).await?;
     bounded(async {
         while let Some(delivery) = log.next().await {
             let delivery = delivery?;
@@ -54,13 +56,60 @@ pub(super) async fn end_of_log(link: &Link) -> Result<u64, BrokerError> {
         Ok(None)
     })
     .await?
-    .ok_or_else(|| unavailable("RabbitMQ ended the reading of its log"))
+    .ok_or_else(ended)
+}
+
+/// How many messages are stored in the log.
+pub(super) async fn length(link: &Link) -> Result<u64, BrokerError> {
+    let channel = link.channel().await?;
+    // Before the end: a note that comes meanwhile counts as a message then, and none is left out.
+    let mut notes = topology::count_notes(&channel, &link.url().exchange).await?;
+    let mut log = read_log(&channel, &link.url().exchange, topology::text("last"), PREFETCH).await?;
+    let mut last = match timeout(SILENCE, next(&mut log)).await {
+        Ok(first) => first?,
+        Err(_) => {
+            // RabbitMQ says nothing of a log that is empty; one that is slow tells the same either way.
+            put_note(link).await?;
+            notes += 1;
+            timeout(PATIENCE, next(&mut log)).await.map_err(|_| silent())??
+        }
+    };
+    loop {
+        bounded(channel.basic_ack(last.delivery_tag, BasicAckOptions { multiple: true })).await?;
+        // What it has it sends at once, and answers this behind it.
+        bounded(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
+        match drain(&mut log)? {
+            Some(more) => last = more,
+            None => return Ok((offset_of(&last).ok_or_else(ended)? + 1).saturating_sub(notes)),
+        }
+    }
+}
+
+/// The last of what has come by now.
+fn drain(log: &mut Consumer) -> Result<Option<message::Delivery>, BrokerError> {
+    let mut last = None;
+    while let Some(came) = log.next().now_or_never() {
+        last = Some(came.ok_or_else(ended)?.map_err(broker_error)?);
+    }
+    Ok(last)
+}
+
+async fn put_note(link: &Link) -> Result<String, BrokerError> {
+    let channel = link.channel().await?;
+    topology::confirm_publishes(&channel).await?;
+    let note = format!("end {}", Uuid::now_v7());
+    topology::note_in_log(&channel, &link.url().exchange, note_headers(&note)).await?;
+    Ok(note)
+}
+
+fn ended() -> BrokerError {
+    unavailable("RabbitMQ ended the reading of its log")
 }
 
 /// What comes next in the log.
-pub(super) async fn next(log: &mut Consumer) -> Result<lapin::message::Delivery, BrokerError> {
+pub(super) async fn next(log: &mut Consumer) -> Result<message::Delivery, BrokerError> {
     match log.next().await {
         Some(delivery) => delivery.map_err(broker_error),
-        None => Err(unavailable("RabbitMQ ended the reading of its log")),
+        None => Err(ended()),
     }
 }

@@ -49,10 +49,11 @@ impl GroupQueues {
             )));
         }
         let messages = format!("{exchange}.{group}");
+        // No group's name has a colon.
         Ok(Self {
-            position: format!("{messages}.position"),
-            made: format!("{messages}.made"),
-            making: format!("{messages}.making"),
+            position: format!("{messages}:position"),
+            made: format!("{messages}:made"),
+            making: format!("{messages}:making"),
             census: group.to_owned(),
             messages,
         })
@@ -64,7 +65,17 @@ pub(super) fn log_queue(exchange: &str) -> String {
 }
 
 pub(super) fn census_exchange(exchange: &str) -> String {
-    format!("{exchange}.census")
+    format!("{exchange}:census")
+}
+
+/// Whatever is published there gets into the log and nowhere else, and is counted.
+fn notes_exchange(exchange: &str) -> String {
+    format!("{exchange}:notes")
+}
+
+/// As many messages as the log has notes.
+fn notes_queue(exchange: &str) -> String {
+    format!("{exchange}.{LOG}:notes")
 }
 
 pub(super) fn text(value: &str) -> AMQPValue {
@@ -79,7 +90,7 @@ pub(super) fn table<const N: usize>(entries: [(&str, AMQPValue); N]) -> FieldTab
     table
 }
 
-/// The exchange, and the log bound to it.
+/// The exchange, the log bound to it, and what we need beside them.
 pub(super) async fn declare(channel: &Channel, exchange: &str) -> Result<(), BrokerError> {
     declare_exchange(channel, exchange, ExchangeKind::Topic).await?;
     declare_exchange(channel, &census_exchange(exchange), ExchangeKind::Direct).await?;
@@ -87,7 +98,28 @@ pub(super) async fn declare(channel: &Channel, exchange: &str) -> Result<(), Bro
     // No limit of age or size: what the log forgets cannot be built anew.
     let arguments = table([("x-queue-type", text("stream"))]);
     bounded(channel.queue_declare(log.as_str().into(), DURABLE, arguments)).await?;
-    bind(channel, &log, exchange).await
+    bind(channel, &log, exchange).await?;
+    declare_notes(channel, exchange, &log).await
+}
+
+async fn declare_notes(channel: &Channel, exchange: &str, log: &str) -> Result<(), BrokerError> {
+    let (notes, count) = (notes_exchange(exchange), notes_queue(exchange));
+    declare_exchange(channel, &notes, ExchangeKind::Fanout).await?;
+    bounded(channel.queue_declare(count.as_str().into(), DURABLE, FieldTable::default())).await?;
+    bind(channel, &count, &notes).await?;
+    bind(channel, log, &notes).await
+}
+
+/// Puts a note into the log. The channel confirms publishes.
+pub(super) async fn note_in_log(channel: &Channel, exchange: &str, headers: FieldTable) -> Result<(), BrokerError> {
+    publish_note(channel, &notes_exchange(exchange), "", headers, b"").await
+}
+
+/// How many notes the log has.
+pub(super) async fn count_notes(channel: &Channel, exchange: &str) -> Result<u64, BrokerError> {
+    let queue = notes_queue(exchange);
+    let counted = bounded(channel.queue_declare(queue.as_str().into(), PASSIVE, FieldTable::default())).await?;
+    Ok(counted.message_count().into())
 }
 
 async fn declare_exchange(channel: &Channel, name: &str, kind: ExchangeKind) -> Result<(), BrokerError> {
@@ -115,16 +147,24 @@ pub(super) async fn confirm_publishes(channel: &Channel) -> Result<(), BrokerErr
     bounded(channel.confirm_select(ConfirmSelectOptions::default())).await
 }
 
-/// Puts one of our own notes into a queue, durably. The channel confirms publishes.
+/// Puts a note into a queue, durably. The channel confirms publishes.
 pub(super) async fn note(channel: &Channel, queue: &str, headers: FieldTable, body: &[u8]) -> Result<(), BrokerError> {
-    let properties = BasicProperties::default()
-        .with_delivery_mode(PERSISTENT)
-        .with_headers(headers);
+    publish_note(channel, "", queue, headers, body).await
+}
+
+async fn publish_note(
+    channel: &Channel,
+    exchange: &str,
+    key: &str,
+    headers: FieldTable,
+    body: &[u8],
+) -> Result<(), BrokerError> {
+    let properties = persistent(BasicProperties::default().with_headers(headers));
     let options = BasicPublishOptions {
         mandatory: true,
         immediate: false,
     };
-    let published = channel.basic_publish("".into(), queue.into(), options, body, properties);
+    let published = channel.basic_publish(exchange.into(), key.into(), options, body, properties);
     let confirmation = bounded(async { published.await?.await }).await?;
     match confirmation {
         Confirmation::Ack(None) => Ok(()),

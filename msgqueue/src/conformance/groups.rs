@@ -119,8 +119,7 @@ async fn assert_ended(mut reader: Reader) -> Vec<Delivery> {
     reader.leave()
 }
 
-/// Lag is the number of messages that were not acknowledged, whether they were delivered or not. A log may have a few
-/// notes of the adapter's own.
+/// Lag is the number of messages that were not acknowledged, whether they were delivered or not.
 pub async fn lag_counts_what_waits(harness: &dyn Harness) -> Report {
     let broker = harness.open().await;
     let listener = &broker.listener;

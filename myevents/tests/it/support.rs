@@ -116,6 +116,13 @@ pub(crate) async fn log(folder: &Path) -> Log {
 pub(crate) async fn myevents(arguments: &[&str]) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
     command.args(arguments);
+    let folder = arguments
+        .iter()
+        .skip_while(|argument| **argument != "--data-dir")
+        .nth(1);
+    if let Some(url) = folder.and_then(|folder| testkit::broker_server(Path::new(folder))) {
+        command.env("MYEVENTS_BROKER", url);
+    }
     let ended = tokio::task::spawn_blocking(move || command.output())
         .await
         .unwrap()
