@@ -22,6 +22,8 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use crate::broker_url;
+
 /// As many as fit into a commit by far.
 const BOOKINGS_IN_COMMIT: u64 = 200;
 /// Commits made ahead of the one that is written.
@@ -95,7 +97,7 @@ impl Histories {
         let folder = |name: &str| data_dir.join(name).display().to_string();
         let stores = persistence::open(&format!("sqlite:{}", folder(service))).await.unwrap();
         let broker = match self.published {
-            true => Some(msgqueue::open(&format!("embedded:{}", folder("broker"))).await.unwrap()),
+            true => Some(msgqueue::open(&broker_url(data_dir)).await.unwrap()),
             false => None,
         };
         Target { stores, broker }

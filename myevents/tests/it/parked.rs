@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use testkit::{Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
-use crate::support::{Outcome, event_with_seats, myevents, opening_night, operate};
+use crate::support::{Outcome, broker, event_with_seats, myevents, opening_night, operate};
 
 async fn start(folder: &TempDir) -> Platform {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
@@ -80,10 +80,7 @@ async fn emit_a_stray(folder: &Path, event_id: &str) {
     let mut stray = Envelope::clone(&commits[0].envelopes[0]);
     stray.stream = StreamId::parse("event/stray").unwrap();
     stray.version = 3;
-    let broker = msgqueue::open(&format!("embedded:{}", folder.join("broker").display()))
-        .await
-        .unwrap();
-    broker.emitter.emit(&[stray.into()]).await.unwrap();
+    broker(folder).await.emitter.emit(&[stray.into()]).await.unwrap();
 }
 
 /// What a newer build wrote into a stream: this one cannot decide on it any more.

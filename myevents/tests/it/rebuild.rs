@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use testkit::{Client, PlatformBuilder, eventually};
 
 use crate::crafted::{long_history, publish};
-use crate::support::{Outcome, event_with_seats, log, myevents, operate, platform_in, stores};
+use crate::support::{Outcome, broker, event_with_seats, myevents, operate, platform_in, stores};
 
 const AT_WORK: &str = "another rebuild of the booking service's views is at work";
 
@@ -26,7 +26,7 @@ async fn verified(service: &str, folder: &Path) {
 
 /// How many messages the log holds, and how many of them a group has taken in.
 pub(crate) async fn position(folder: &Path, group: &str) -> (u64, u64) {
-    let listener = log(folder).await.broker().listener;
+    let listener = broker(folder).await.listener;
     let length = listener.lag("nobody").await.unwrap().unwrap();
     let lag = listener.lag(group).await.unwrap().unwrap();
     (length, length.saturating_sub(lag))
@@ -65,7 +65,7 @@ async fn with_long_log(bookings: usize) -> TempDir {
 pub(crate) async fn write_long_log(folder: &Path, bookings: usize) {
     platform_in(folder).await.stop().await;
     let journal = stores(folder, "booking").await.journal;
-    let emitter = log(folder).await.broker().emitter;
+    let emitter = broker(folder).await.emitter;
     publish(&long_history(20, bookings / 20), &*journal, &*emitter).await;
 }
 

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use jiff::Timestamp;
+use msgqueue::Broker;
 use msgqueue::embedded::Log;
 use persistence::Stores;
 use serde_json::{Value, json};
@@ -107,7 +108,12 @@ pub(crate) async fn stores(folder: &Path, service: &str) -> Stores {
     persistence::open(&url).await.unwrap()
 }
 
-/// The log in a data folder.
+/// The broker of what lives in a data folder.
+pub(crate) async fn broker(folder: &Path) -> Broker {
+    msgqueue::open(&testkit::broker_url(folder)).await.unwrap()
+}
+
+/// The embedded log in a data folder, to do to it what no broker allows.
 pub(crate) async fn log(folder: &Path) -> Log {
     Log::open(&folder.join("broker")).await.unwrap()
 }

@@ -16,7 +16,7 @@ use testkit::{Client, Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
 use crate::journal::inventory_stream;
-use crate::support::{event_with_seats, myevents};
+use crate::support::{broker, event_with_seats, myevents};
 
 const SEATS: u32 = 10;
 const PAIRS_IN_A_COMMIT: usize = 150;
@@ -34,8 +34,7 @@ async fn stores_of(folder: &TempDir, service: &str) -> Stores {
 }
 
 async fn broker_of(folder: &TempDir) -> Broker {
-    let path = folder.path().join("broker");
-    msgqueue::open(&format!("embedded:{}", path.display())).await.unwrap()
+    broker(folder.path()).await
 }
 
 /// An event with a journal that this build did not write alone.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use testkit::eventually;
 
 use crate::crafted::{History, long_history, publish};
-use crate::support::{event_with_seats, log, myevents, operate, platform_in, stores};
+use crate::support::{broker, event_with_seats, log, myevents, operate, platform_in, stores};
 
 /// A folder of an ended platform, on which one event's seats were booked one after the other, a commit each.
 async fn with_bookings(count: u32) -> (TempDir, String) {
@@ -347,7 +347,7 @@ async fn an_exported_log_may_have_repeats_but_no_gap_and_keeps_the_law() {
 async fn views_that_are_behind_are_not_taken_for_wrong() {
     let (folder, _) = with_bookings(2).await;
     let journal = stores(folder.path(), "booking").await.journal;
-    let emitter = log(folder.path()).await.broker().emitter;
+    let emitter = broker(folder.path()).await.emitter;
     publish(&long_history(1, 10), &*journal, &*emitter).await;
     let output = verify(folder.path()).await;
     assert!(output.contains("The views are 11 messages behind the log"), "{output}");
