@@ -159,16 +159,13 @@ async fn survives(kind: Kind, hurt: fn(&mut Server)) {
     let mut server = Server::start(kind).await;
     let url = place(&server, kind);
     let broker = open(&url).await;
+    // One that is killed in its first seconds may forget that it has a stream (seen with RabbitMQ 3.10).
+    server = done_to(server, restart).await;
     let consuming = tokio::spawn(consume_all(open(&url).await, "during"));
     let emitting = Emitting::start(&broker);
     for part in [MESSAGES / 3, MESSAGES / 2] {
         emitting.reaches(part).await;
-        server = spawn_blocking(move || {
-            hurt(&mut server);
-            server
-        })
-        .await
-        .unwrap();
+        server = done_to(server, hurt).await;
     }
     let failures = emitting.finish().await;
     let during = consuming.await.unwrap();
@@ -178,6 +175,14 @@ async fn survives(kind: Kind, hurt: fn(&mut Server)) {
         after.repeats, during.ended, during.repeats
     );
     spawn_blocking(move || drop(server)).await.unwrap();
+}
+
+async fn done_to(mut server: Server, what: fn(&mut Server)) -> Server {
+    let doing = spawn_blocking(move || {
+        what(&mut server);
+        server
+    });
+    doing.await.unwrap()
 }
 
 fn restart(server: &mut Server) {

@@ -9,6 +9,7 @@
 mod bad_input;
 mod booking;
 mod bookings;
+mod brokers;
 mod clock_jumps;
 mod crafted;
 mod crashes;

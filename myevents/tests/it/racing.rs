@@ -1,6 +1,6 @@
 //! Many clients, one event: never oversold, nothing lost, and an end in good order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,12 +8,14 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Client, Platform, PlatformBuilder, eventually};
+use tokio::task::spawn_blocking;
 
 use crate::journal::walk_inventory;
 use crate::support::{binary, event_with_seats, opera, platform};
 
 const CLIENTS: usize = 64;
 const SEATS: u32 = 1_000;
+const SEATS_OF_MANY: usize = 1_000_000;
 
 /// Bookings by id with their seats.
 type Acknowledged = BTreeMap<String, u32>;
@@ -105,6 +107,66 @@ async fn two_booking_services_on_one_journal_sell_every_seat_exactly_once() {
     events.stop().await;
 }
 
+/// Whichever of the two is served by the broker: one is killed after the other.
+#[tokio::test]
+async fn replicas_that_are_killed_leave_their_part_to_the_others() {
+    let shared = tempfile::tempdir().unwrap();
+    let events = service("eventservice", shared.path()).await;
+    let mut replicas = VecDeque::from([
+        service("bookingservice", shared.path()).await,
+        service("bookingservice", shared.path()).await,
+    ]);
+    let event_id = event_at(&events, &replicas[0]).await;
+    let mut acknowledged = Vec::new();
+    for _ in 0..3 {
+        let client = replicas[1].client_of("booking API");
+        let answered = Arc::new(AtomicUsize::new(0));
+        let loads = [(); 16].map(|()| book_until_cut_off(client.clone(), event_id.clone(), Arc::clone(&answered)));
+        let loads = tokio::spawn(join_all(loads));
+        let runs = || async { (answered.load(Ordering::Relaxed) > 200).then_some(()) };
+        eventually("the load runs", runs).await;
+        replicas.pop_front().unwrap().kill().await;
+        replicas.push_back(service("bookingservice", shared.path()).await);
+        // Those who book are cut off, and go on with the next one.
+        replicas[0].terminate();
+        acknowledged.extend(loads.await.unwrap().into_iter().flatten());
+        let mut gone = replicas.pop_front().unwrap();
+        assert!(gone.ended().await.success());
+        replicas.push_back(service("bookingservice", shared.path()).await);
+    }
+    acknowledged.sort();
+    let journal = walk_inventory(&shared.path().join("store-bookingservice"), &event_id).await;
+    assert_eq!(journal.bookings.into_keys().collect::<Vec<_>>(), acknowledged);
+    let left = SEATS_OF_MANY - acknowledged.len();
+    for client in [events.client_of("event API"), replicas[0].client_of("booking API")] {
+        let path = match client.get(&format!("/events/{event_id}")).await.status {
+            200 => format!("/events/{event_id}"),
+            _ => format!("/events/{event_id}/availability"),
+        };
+        let counted = || async { (client.get(&path).await.expect(200)["seats_left"] == left).then_some(()) };
+        eventually("every booking is counted once", counted).await;
+    }
+    for service in replicas.into_iter().chain([events]) {
+        service.stop().await;
+    }
+}
+
+/// A new event with many seats, open for booking at a replica.
+async fn event_at(events: &Platform, bookings: &Platform) -> String {
+    let mut body = opera();
+    body["capacity"] = json!(SEATS_OF_MANY);
+    let created = events.client_of("event API").post("/events", body).await;
+    let event_id = created.expect(201)["id"].as_str().unwrap().to_owned();
+    let token = ("Consistency-Token", created.header("consistency-token").unwrap());
+    let (client, path) = (
+        bookings.client_of("booking API"),
+        format!("/events/{event_id}/availability"),
+    );
+    let is_open = || async { (client.get_with(&path, &[token]).await.status == 200).then_some(()) };
+    eventually("the inventory is open", is_open).await;
+    event_id
+}
+
 /// A replica may keep what it has read, but not past a change that another one has made.
 #[tokio::test]
 async fn what_is_read_again_and_again_is_as_new_at_every_replica() {
@@ -146,7 +208,8 @@ async fn what_is_read_again_and_again_is_as_new_at_every_replica() {
 /// One service by its own binary, with a data folder of its own and store and broker under `shared`.
 async fn service(name: &str, shared: &std::path::Path) -> Platform {
     let store = format!("sqlite:{}", shared.join(format!("store-{name}")).display());
-    let broker = format!("embedded:{}", shared.join("broker").display());
+    let place = shared.to_owned();
+    let broker = spawn_blocking(move || testkit::broker_url(&place)).await.unwrap();
     PlatformBuilder::new(binary(name), &[])
         .variable("MYEVENTS_STORE", &store)
         .variable("MYEVENTS_BROKER", &broker)

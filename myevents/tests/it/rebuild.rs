@@ -76,6 +76,9 @@ pub(crate) fn command(folder: &Path) -> Command {
         .arg(folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    if let Some(url) = testkit::broker_server(folder) {
+        command.env("MYEVENTS_BROKER", url);
+    }
     command
 }
 

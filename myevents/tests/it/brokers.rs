@@ -1,0 +1,161 @@
+//! Brokers that are servers, and what becomes of the platform when they go away, or never come. Each test hurts a server
+//! of its own.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream;
+use serde_json::json;
+use testkit::servers::{Kind, Server, shared};
+use testkit::{Client, Platform, PlatformBuilder};
+use tokio::process::Command;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::support::event_with_seats;
+
+const BOOKINGS: usize = 1_000;
+const AT_ONCE: usize = 16;
+/// Longer than any server takes to come back, and consumers to notice.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+fn serving(folder: &Path, broker: &str) -> PlatformBuilder {
+    PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
+        .folder(folder)
+        .variable("MYEVENTS_BROKER", broker)
+}
+
+async fn hurt(mut server: Server, what: fn(&mut Server)) -> Server {
+    spawn_blocking(move || {
+        what(&mut server);
+        server
+    })
+    .await
+    .unwrap()
+}
+
+/// Returns when `probe` says so; brokers take longer to come back than what is usually waited for.
+async fn in_the_end(what: &str, client: &Client, path: &str, is_so: impl Fn(&serde_json::Value) -> bool) {
+    let looking = async {
+        loop {
+            let reply = client.get(path).await;
+            if is_so(&reply.json()) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, looking)
+        .await
+        .unwrap_or_else(|_| panic!("did not happen: {what}"));
+}
+
+async fn bookings_go_on_without(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(kind).await;
+    let platform = serving(folder.path(), &server.url()).start().await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 1_200).await;
+
+    let server = hurt(server, Server::stop).await;
+    let path = format!("/events/{event_id}/bookings");
+    let booked = stream::iter(0..BOOKINGS).map(|_| client.post(&path, json!({"seats": 1})));
+    booked
+        .buffer_unordered(AT_ONCE)
+        .for_each(|reply| async move { drop(reply.expect(201)) })
+        .await;
+    let is_degraded = |health: &serde_json::Value| health.to_string().contains("degraded");
+    in_the_end("health says so", &client, "/health/ready", is_degraded).await;
+    assert_eq!(client.get("/health/ready").await.status, 200);
+
+    let server = hurt(server, Server::begin).await;
+    let counted = |event: &serde_json::Value| event["seats_left"] == 200;
+    in_the_end("the event shows them", &client, &format!("/events/{event_id}"), counted).await;
+    in_the_end(
+        "availability shows them",
+        &client,
+        &format!("/events/{event_id}/availability"),
+        counted,
+    )
+    .await;
+    in_the_end("health is well", &client, "/health/ready", |health| {
+        !is_degraded(health)
+    })
+    .await;
+    platform.stop().await;
+    spawn_blocking(move || drop(server)).await.unwrap();
+}
+
+#[tokio::test]
+async fn bookings_go_on_without_rabbitmq() {
+    bookings_go_on_without(Kind::RabbitMq).await;
+}
+
+async fn a_service_waits_for(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = hurt(Server::start(kind).await, Server::stop).await;
+    let starting = tokio::spawn(serving(folder.path(), &server.url()).start());
+    let server = hurt(server, Server::begin).await;
+    let platform: Platform = timeout(PATIENCE, starting).await.unwrap().unwrap();
+    event_with_seats(&platform.client(), 10).await;
+    platform.stop().await;
+    spawn_blocking(move || drop(server)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_waits_for_rabbitmq() {
+    a_service_waits_for(Kind::RabbitMq).await;
+}
+
+/// What a service says that cannot start.
+async fn refusal(broker: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = serving(folder.path(), broker).try_start().await;
+    let ended = ended.err().expect("it started");
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.error);
+    assert_eq!(ended.error.lines().count(), 1, "{}", ended.error);
+    ended.error
+}
+
+#[tokio::test]
+async fn what_cannot_pass_ends_a_start() {
+    let url = shared(Kind::RabbitMq).await;
+    for (broker, said) in [
+        (url.replace("guest:guest", "guest:s3cret"), "ACCESS_REFUSED"),
+        (format!("{url}?exchange=amq.fanout"), "amq.fanout"),
+        (format!("{url}?lazy=1"), "lazy"),
+        ("pigeon://roof".to_owned(), "pigeon"),
+    ] {
+        let refusal = refusal(&broker).await;
+        assert!(
+            refusal.contains("configuration: broker: ") && refusal.contains(said),
+            "{refusal}"
+        );
+        assert!(!refusal.contains("s3cret"), "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_waits_can_be_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
+    command.args(["serve", "--data-dir"]).arg(folder.path());
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    command
+        .env("MYEVENTS_BROKER", format!("amqp://{free}"))
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = tokio::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    let read = tokio::io::AsyncBufReadExt::read_line(&mut said, &mut line);
+    timeout(PATIENCE, read).await.unwrap().unwrap();
+    assert!(line.contains("the service waits for it"), "{line}");
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
+    assert!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().success());
+}
