@@ -16,6 +16,8 @@ mod emitter;
 mod error;
 mod event_names;
 mod group_name;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod listener;
 mod message;
 mod open;

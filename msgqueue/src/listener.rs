@@ -21,7 +21,7 @@ pub trait EventListener: Send + Sync {
     async fn drop_group(&self, group: &str) -> Result<(), BrokerError>;
 
     /// How many messages of the log `group` has not acknowledged; all of them where there is no such group. `None`
-    /// where the adapter cannot tell.
+    /// where the adapter cannot tell. Where it does not acknowledge singly, what is behind a gap counts as well.
     async fn lag(&self, group: &str) -> Result<Option<u64>, BrokerError>;
 }
 
@@ -34,6 +34,9 @@ pub struct Guarantees {
     pub durable: bool,
     /// A new group sees all of history.
     pub replayable: bool,
+    /// What was acknowledged never comes again, even where something before it was not. Where this is false, that
+    /// holds only for what was acknowledged together with everything that the subscription had got before it.
+    pub acknowledges_singly: bool,
 }
 
 /// One member of a group. Dropping it loses nothing: what it did not acknowledge is delivered again, to another member
@@ -47,7 +50,8 @@ pub trait Subscription: Send {
     async fn next_batch(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError>;
 
     /// Acknowledges any subset of what was delivered to this subscription, in any order. Once this has returned, an
-    /// acknowledged message is never delivered to this group again. Unknown tags are ignored.
+    /// acknowledged message is never delivered to this group again, as far as [`Guarantees::acknowledges_singly`]
+    /// goes. Unknown tags are ignored, and so are those of messages that another member has been given since.
     async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), BrokerError>;
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 #[cfg(feature = "amqp")]
-use crate::amqp;
+use crate::amqp::{self, AmqpUrlError};
+#[cfg(feature = "kafka")]
+use crate::kafka::{self, UrlError};
 use crate::{BrokerError, EventEmitter, EventListener, embedded};
 
 /// Both sides of one broker.
@@ -16,16 +18,16 @@ pub struct Broker {
 
 #[derive(Debug, Error)]
 pub enum OpenError {
-    #[error("`{0}` names no broker; known are `embedded:FOLDER`, `amqp://…`, `amqps://…` and `kafka:HOST:PORT,…`")]
+    /// Tells no more than the scheme: there may be a password behind it.
+    #[error("`{0}:` names no broker; known are `embedded:FOLDER`, `amqp://…`, `amqps://…` and `kafka:HOST:PORT,…`")]
     UnknownScheme(String),
     #[error("this build is without {broker}: build it with the feature `{feature}`")]
     LeftOut {
         broker: &'static str,
         feature: &'static str,
     },
-    #[cfg(feature = "amqp")]
-    #[error(transparent)]
-    AmqpUrl(#[from] amqp::AmqpUrlError),
+    #[error("the broker's URL: {0}")]
+    Url(String),
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
@@ -34,6 +36,10 @@ pub enum OpenError {
 pub fn is_there(url: &str) -> bool {
     let folder = url.strip_prefix("embedded:");
     folder.is_none_or(|folder| embedded::is_there(Path::new(folder)))
+}
+
+fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or(url, |(scheme, _)| scheme)
 }
 
 /// Whether the broker is part of this process, and no server.
@@ -59,13 +65,17 @@ pub async fn open(url: &str) -> Result<Broker, OpenError> {
     match url.split_once(':') {
         Some(("embedded", folder)) if !folder.is_empty() => Ok(embedded::open(&PathBuf::from(folder)).await?),
         Some(("amqp" | "amqps", _)) => open_amqp(url).await,
-        _ => Err(OpenError::UnknownScheme(without_secrets(url))),
+        Some(("kafka", _)) => open_kafka(url).await,
+        _ => Err(OpenError::UnknownScheme(scheme(url).to_owned())),
     }
 }
 
 #[cfg(feature = "amqp")]
 async fn open_amqp(url: &str) -> Result<Broker, OpenError> {
-    Ok(amqp::open(amqp::AmqpUrl::parse(url)?).await?)
+    let url = url
+        .parse()
+        .map_err(|fault: AmqpUrlError| OpenError::Url(fault.to_string()))?;
+    Ok(amqp::open(url).await?)
 }
 
 #[cfg(not(feature = "amqp"))]
@@ -73,6 +83,22 @@ async fn open_amqp(_: &str) -> Result<Broker, OpenError> {
     Err(OpenError::LeftOut {
         broker: "RabbitMQ",
         feature: "amqp",
+    })
+}
+
+#[cfg(feature = "kafka")]
+async fn open_kafka(url: &str) -> Result<Broker, OpenError> {
+    let url = url
+        .parse()
+        .map_err(|fault: UrlError| OpenError::Url(fault.to_string()))?;
+    Ok(kafka::open(url).await?)
+}
+
+#[cfg(not(feature = "kafka"))]
+async fn open_kafka(_: &str) -> Result<Broker, OpenError> {
+    Err(OpenError::LeftOut {
+        broker: "Kafka",
+        feature: "kafka",
     })
 }
 

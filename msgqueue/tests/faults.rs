@@ -227,3 +227,23 @@ async fn rabbitmq_paused() {
 async fn rabbitmq_cut_off() {
     survives(Kind::RabbitMq, cut).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_restarted() {
+    survives(Kind::Kafka, restart).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_killed() {
+    survives(Kind::Kafka, kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_paused() {
+    survives(Kind::Kafka, pause).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_cut_off() {
+    survives(Kind::Kafka, cut).await;
+}

@@ -56,6 +56,7 @@ impl EventListener for AmqpListener {
             ordered_per_key: true,
             durable: true,
             replayable: true,
+            acknowledges_singly: true,
         }
     }
 

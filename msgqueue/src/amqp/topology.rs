@@ -22,7 +22,7 @@ pub(super) const PASSIVE: QueueDeclareOptions = QueueDeclareOptions {
 };
 /// Messages that survive a restart of the broker.
 const PERSISTENT: u8 = 2;
-/// What the log is called; no group can be.
+/// What the log is called; no group may be.
 const LOG: &str = "log";
 
 /// The queues of one group.
@@ -43,11 +43,6 @@ impl GroupQueues {
     /// Where a group cannot be called so.
     pub(super) fn of(exchange: &str, group: &str) -> Result<Self, BrokerError> {
         group_name::check(group)?;
-        if group == LOG {
-            return Err(BrokerError::Refused(format!(
-                "no group can be called `{LOG}`: that is the log's queue"
-            )));
-        }
         let messages = format!("{exchange}.{group}");
         // No group's name has a colon.
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use lapin::uri::AMQPUri;
 use thiserror::Error;
@@ -22,6 +23,9 @@ const OF_THE_DRIVER: [&str; 5] = [
 ];
 
 /// Where RabbitMQ is, and what is ours there.
+///
+/// Beside what the specification lists, the query may have `exchange` (by default `events`), `names` (`dotted`, the
+/// default, or `camel`: how names of events are written) and `cacertfile`.
 #[derive(Clone)]
 pub struct AmqpUrl {
     pub(super) uri: AMQPUri,
@@ -31,6 +35,7 @@ pub struct AmqpUrl {
     pub(super) roots: Option<PathBuf>,
 }
 
+/// Names the part of the URL and the rule that it breaks, and no password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{part} {rule}")]
 pub struct AmqpUrlError {
@@ -38,13 +43,10 @@ pub struct AmqpUrlError {
     rule: String,
 }
 
-impl AmqpUrl {
-    /// Beside what the specification lists, the query may have `exchange` (by default `events`), `names` (`dotted`, the
-    /// default, or `camel`) and `cacertfile`.
-    ///
-    /// # Errors
-    /// Names the part and the rule, and no password.
-    pub fn parse(text: &str) -> Result<Self, AmqpUrlError> {
+impl FromStr for AmqpUrl {
+    type Err = AmqpUrlError;
+
+    fn from_str(text: &str) -> Result<Self, AmqpUrlError> {
         let url = Url::parse(text).map_err(|fault| broken("the URL", &format!("cannot be read: {fault}")))?;
         let uri = text.parse::<AMQPUri>();
         let mut parsed = Self {
@@ -65,7 +67,9 @@ impl AmqpUrl {
         query.connection_timeout.get_or_insert(CONNECTION_TIMEOUT_MS);
         Ok(parsed)
     }
+}
 
+impl AmqpUrl {
     fn take(&mut self, name: &str, value: &str) -> Result<(), AmqpUrlError> {
         match name {
             "exchange" if is_name(value) => self.exchange = value.to_owned(),
@@ -116,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_not_said_has_a_default() {
         for text in ["amqp://localhost", "amqp://localhost/", "amqp://localhost/%2f"] {
-            let url = AmqpUrl::parse(text).unwrap();
+            let url = text.parse::<AmqpUrl>().unwrap();
             assert_eq!(url.uri.vhost, "/", "{text}");
             assert_eq!(url.uri.authority.port, 5672);
             assert_eq!((url.exchange.as_str(), url.names), ("events", EventNames::Dotted));
@@ -126,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_said_is_taken() {
         let url = "amqps://me:s%40crt@broker/plays?exchange=shows&names=camel&cacertfile=/ca.pem&heartbeat=3";
-        let url = AmqpUrl::parse(url).unwrap();
+        let url = url.parse::<AmqpUrl>().unwrap();
         assert_eq!((url.uri.vhost.as_str(), url.uri.authority.port), ("plays", 5671));
         assert_eq!(url.uri.authority.userinfo.password, "s@crt");
         assert_eq!((url.exchange.as_str(), url.names), ("shows", EventNames::CamelCase));
@@ -144,11 +148,11 @@ mod tests {
             ("amqp://me:s3cret@broker?names=snake", "names"),
             ("amqp://me:s3cret@broker?lazy=1", "`lazy`"),
         ] {
-            let fault = AmqpUrl::parse(text).unwrap_err().to_string();
+            let fault = text.parse::<AmqpUrl>().unwrap_err().to_string();
             assert!(fault.starts_with(part), "{text}: {fault}");
             assert!(!fault.contains("s3cret"), "{fault}");
         }
-        let shown = format!("{0} {0:?}", AmqpUrl::parse("amqp://me:s3cret@broker").unwrap());
+        let shown = format!("{0} {0:?}", "amqp://me:s3cret@broker".parse::<AmqpUrl>().unwrap());
         assert!(!shown.contains("s3cret") && !shown.contains("me:"), "{shown}");
     }
 }

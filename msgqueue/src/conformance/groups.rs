@@ -95,11 +95,12 @@ pub async fn dropped_group_ends_and_starts_over(harness: &dyn Harness) -> Report
     let (broker, elsewhere) = (harness.open().await, harness.reopen().await);
     broker.listener.drop_group("never-joined").await.unwrap();
     let mut reader = Reader::join(&broker, "dropped").await;
-    let standby = Reader::join(&elsewhere, "dropped").await;
     let sent = envelopes("a", 10);
     broker.emitter.emit(&sent).await.unwrap();
     reader.until(&sent).await;
     reader.ack(&reader.came.clone()).await;
+    // Not before: it might be the one that is given the messages.
+    let standby = Reader::join(&elsewhere, "dropped").await;
     let waiting = tokio::spawn(assert_ended(standby));
     broker.listener.drop_group("dropped").await.unwrap();
     waiting.await.unwrap();
@@ -119,7 +120,8 @@ async fn assert_ended(mut reader: Reader) -> Vec<Delivery> {
     reader.leave()
 }
 
-/// Lag is the number of messages that were not acknowledged, whether they were delivered or not.
+/// Lag is the number of messages that were not acknowledged, whether they were delivered or not. Where the adapter
+/// cannot acknowledge singly, what is behind a gap does not count as acknowledged.
 pub async fn lag_counts_what_waits(harness: &dyn Harness) -> Report {
     let broker = harness.open().await;
     let listener = &broker.listener;
@@ -139,7 +141,12 @@ pub async fn lag_counts_what_waits(harness: &dyn Harness) -> Report {
     }
     assert_eq!(listener.lag("lagging").await.unwrap(), Some(10));
     let came = reader.came.clone();
-    for (acknowledged, waiting) in [(&came[3..5], 8), (&came[..3], 5), (&came[5..], 0)] {
+    let behind_a_gap = if listener.guarantees().acknowledges_singly {
+        8
+    } else {
+        10
+    };
+    for (acknowledged, waiting) in [(&came[3..5], behind_a_gap), (&came[..3], 5), (&came[5..], 0)] {
         reader.ack(acknowledged).await;
         assert_eq!(listener.lag("lagging").await.unwrap(), Some(waiting));
     }

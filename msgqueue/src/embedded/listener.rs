@@ -19,6 +19,7 @@ impl EventListener for Log {
             ordered_per_key: true,
             durable: true,
             replayable: true,
+            acknowledges_singly: true,
         }
     }
 

@@ -93,6 +93,11 @@ async fn bookings_go_on_without_rabbitmq() {
     bookings_go_on_without(Kind::RabbitMq).await;
 }
 
+#[tokio::test]
+async fn bookings_go_on_without_kafka() {
+    bookings_go_on_without(Kind::Kafka).await;
+}
+
 async fn a_service_waits_for(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let server = hurt(Server::start(kind).await, Server::stop).await;
@@ -109,6 +114,11 @@ async fn a_service_waits_for_rabbitmq() {
     a_service_waits_for(Kind::RabbitMq).await;
 }
 
+#[tokio::test]
+async fn a_service_waits_for_kafka() {
+    a_service_waits_for(Kind::Kafka).await;
+}
+
 /// What a service says that cannot start.
 async fn refusal(broker: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -121,8 +131,10 @@ async fn refusal(broker: &str) -> String {
 
 #[tokio::test]
 async fn what_cannot_pass_ends_a_start() {
-    let url = shared(Kind::RabbitMq).await;
+    let (url, kafka) = (shared(Kind::RabbitMq).await, shared(Kind::Kafka).await);
     for (broker, said) in [
+        (format!("{kafka}?topic=a b"), "topic"),
+        (format!("{kafka}?no.such.property=1"), "no.such.property"),
         (url.replace("guest:guest", "guest:s3cret"), "ACCESS_REFUSED"),
         (format!("{url}?exchange=amq.fanout"), "amq.fanout"),
         (format!("{url}?lazy=1"), "lazy"),

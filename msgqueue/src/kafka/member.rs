@@ -1,0 +1,342 @@
+//! One member of a consumer group, on a thread of its own, because librdkafka's calls block.
+//!
+//! Every partition has its own queue, so that the thread always hears of rebalances, however slowly messages are
+//! taken. Commits are made between two looks at rebalances: a partition that was given away is never committed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::Message as _;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::book::Place;
+use super::client::create;
+use super::complaints::{code, is_refusal};
+use super::drops::Drops;
+use super::exchange::{End, Exchange};
+use super::rebalances::{Change, Rebalances};
+use super::url::KafkaUrl;
+use super::wire;
+use crate::{BrokerError, Message};
+
+/// What goes on is told by the bell; this is for what has none.
+const IDLE: Duration = Duration::from_millis(100);
+/// While something is to be tried again.
+const BUSY: Duration = Duration::from_millis(10);
+/// How long a partition that another member is to get waits for what is under way here: else it would come twice.
+const GRACE: Duration = Duration::from_secs(3);
+/// A commit that fails for so long ends the subscription.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(15);
+/// Taken from one partition before the next has its turn.
+const TURN: usize = 256;
+const TURN_BYTES: usize = 1 << 20;
+
+type MemberConsumer = BaseConsumer<Rebalances>;
+
+pub(super) struct Member {
+    consumer: Arc<MemberConsumer>,
+    rebalances: Rebalances,
+    exchange: Arc<Exchange>,
+    queues: BTreeMap<i32, PartitionQueue<Rebalances>>,
+    leaving: Option<Leaving>,
+    /// Since when commits fail.
+    failing: Option<Instant>,
+    group: Membership,
+    topic: String,
+}
+
+pub(super) struct Membership {
+    pub(super) name: String,
+    pub(super) drops: Arc<Drops>,
+    /// The count of drops when it joined.
+    pub(super) since: i64,
+}
+
+/// Partitions that go to another member when what is under way is done.
+struct Leaving {
+    list: TopicPartitionList,
+    until: Instant,
+}
+
+impl Member {
+    /// Joins, or takes the partitions that the URL pins. Blocks for a moment; the rest happens on its thread.
+    pub(super) fn start(url: &KafkaUrl, group: Membership, exchange: Arc<Exchange>) -> Result<(), BrokerError> {
+        let rebalances = Rebalances::default();
+        let config = url.member(&url.group_id(&group.name));
+        let mut consumer: MemberConsumer = create(&config, rebalances.clone())?;
+        let bell = Arc::clone(&exchange);
+        consumer.set_nonempty_callback(move || bell.bell.ring());
+        let mut member = Self {
+            consumer: Arc::new(consumer),
+            rebalances,
+            exchange,
+            queues: BTreeMap::new(),
+            leaving: None,
+            failing: None,
+            group,
+            topic: url.topic.clone(),
+        };
+        member.begin(&url.assign)?;
+        let thread = thread::Builder::new().name("kafka member".to_owned());
+        let spawned = thread.spawn(move || member.run());
+        spawned
+            .map(drop)
+            .map_err(|error| BrokerError::Unavailable(error.into()))
+    }
+
+    fn begin(&mut self, pinned: &[i32]) -> Result<(), BrokerError> {
+        let outcome = if pinned.is_empty() {
+            self.consumer.subscribe(&[&self.topic])
+        } else {
+            let mut list = TopicPartitionList::new();
+            for partition in pinned {
+                list.add_partition(&self.topic, *partition);
+            }
+            self.open_queues(&list);
+            self.consumer.assign(&list)
+        };
+        outcome.map_err(|error| self.rebalances.complaints.fault("joining a group", &error))
+    }
+
+    fn run(mut self) {
+        let end = loop {
+            if self.exchange.is_closing() {
+                break End::Closed;
+            }
+            if let Err(end) = self.turn() {
+                break end;
+            }
+            let is_busy = self.leaving.is_some() || self.failing.is_some();
+            self.exchange.bell.wait(if is_busy { BUSY } else { IDLE });
+        };
+        tracing::debug!(group = self.group.name, ?end, "a subscription ends");
+        self.exchange.end(end);
+        self.close();
+    }
+
+    fn turn(&mut self) -> Result<(), End> {
+        if let Some(end) = self.group.drops.verdict(&self.group.name, &mut self.group.since) {
+            return Err(end);
+        }
+        self.hear()?;
+        for change in self.rebalances.take() {
+            self.change(change)?;
+        }
+        self.fetch()?;
+        self.commit()?;
+        self.leave_when_settled()
+    }
+
+    /// Serves everything but messages.
+    fn hear(&mut self) -> Result<(), End> {
+        loop {
+            let before = self.rebalances.complaints.times();
+            match self.consumer.poll(Duration::ZERO) {
+                // It came before its partition had a queue.
+                Some(Ok(record)) => {
+                    let (place, message) = read(&record);
+                    self.exchange.with_book(|book| book.put(place, message));
+                    self.exchange.tell_news();
+                }
+                Some(Err(error)) => self.judge(&error)?,
+                None if self.rebalances.complaints.times() == before => return Ok(()),
+                None => {}
+            }
+        }
+    }
+
+    /// Most of what goes wrong librdkafka sets right by itself; that nobody answers at all is noticed elsewhere.
+    fn judge(&self, error: &KafkaError) -> Result<(), End> {
+        let gone = [
+            Code::UnknownTopicOrPartition,
+            Code::UnknownTopic,
+            Code::UnknownPartition,
+        ];
+        let ends = match (error, code(error)) {
+            (KafkaError::MessageConsumptionFatal(_), _) => true,
+            (_, Some(code)) => is_refusal(code) || gone.contains(&code),
+            _ => false,
+        };
+        if ends {
+            return Err(self.rebalances.complaints.fault("reading", error).into());
+        }
+        tracing::debug!(group = self.group.name, %error, "reading goes on");
+        Ok(())
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), End> {
+        match change {
+            Change::Assigned(list) => {
+                self.open_queues(&list);
+                let outcome = self.consumer.incremental_assign(&list);
+                outcome.map_err(|error| self.rebalances.complaints.fault("taking partitions", &error).into())
+            }
+            Change::Revoked { list, is_lost } => {
+                self.exchange
+                    .with_book(|book| numbers(&list).for_each(|partition| book.start_leaving(partition)));
+                let grace = if is_lost { Duration::ZERO } else { GRACE };
+                self.leaving = Some(Leaving {
+                    list,
+                    until: Instant::now() + grace,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Before they are read from: librdkafka keeps a queue that is there.
+    fn open_queues(&mut self, list: &TopicPartitionList) {
+        for partition in numbers(list) {
+            let Some(mut queue) = self.consumer.split_partition_queue(&self.topic, partition) else {
+                continue;
+            };
+            let exchange = Arc::clone(&self.exchange);
+            queue.set_nonempty_callback(move || exchange.bell.ring());
+            self.queues.insert(partition, queue);
+            self.exchange.with_book(|book| book.assign(partition));
+        }
+        // What came before the bell was there.
+        self.exchange.bell.ring();
+    }
+
+    fn leave_when_settled(&mut self) -> Result<(), End> {
+        let Some(leaving) = self.leaving.take() else {
+            return Ok(());
+        };
+        let is_settled = self
+            .exchange
+            .with_book(|book| numbers(&leaving.list).all(|partition| book.is_settled(partition)));
+        let is_over = is_settled || Instant::now() >= leaving.until || self.consumer.assignment_lost();
+        if !is_over {
+            self.leaving = Some(leaving);
+            return Ok(());
+        }
+        for partition in numbers(&leaving.list) {
+            self.exchange.with_book(|book| book.revoke(partition));
+            self.queues.remove(&partition);
+        }
+        let outcome = self.consumer.incremental_unassign(&leaving.list);
+        outcome.map_err(|error| {
+            self.rebalances
+                .complaints
+                .fault("giving partitions back", &error)
+                .into()
+        })
+    }
+
+    /// Takes turns until nothing is there or there is no room.
+    fn fetch(&self) -> Result<(), End> {
+        loop {
+            let mut count = 0;
+            for queue in self.queues.values() {
+                if self.exchange.with_book(|book| book.has_room()) {
+                    count += self.fetch_from(queue)?;
+                }
+            }
+            if count == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn fetch_from(&self, queue: &PartitionQueue<Rebalances>) -> Result<usize, End> {
+        let (mut came, mut bytes) = (Vec::new(), 0);
+        while came.len() < TURN && bytes < TURN_BYTES {
+            match queue.poll(Duration::ZERO) {
+                Some(Ok(record)) => {
+                    bytes += record.payload_len();
+                    came.push(read(&record));
+                }
+                Some(Err(error)) => self.judge(&error)?,
+                None => break,
+            }
+        }
+        let count = came.len();
+        if count > 0 {
+            self.exchange
+                .with_book(|book| came.into_iter().for_each(|(place, message)| book.put(place, message)));
+            self.exchange.tell_news();
+        }
+        Ok(count)
+    }
+
+    /// Answers those who wait when the broker has what is due.
+    fn commit(&mut self) -> Result<(), End> {
+        let waiters = self.exchange.take_waiters();
+        let due = self.exchange.with_book(|book| book.due());
+        if !due.is_empty()
+            && let Err(error) = self.commit_positions(&due)
+        {
+            self.exchange.give_back(waiters);
+            return self.commit_later(&error);
+        }
+        self.failing = None;
+        self.exchange.with_book(|book| book.commit(&due));
+        for waiter in waiters {
+            // It may have gone.
+            let _ = waiter.send(Ok(()));
+        }
+        Ok(())
+    }
+
+    fn commit_positions(&self, due: &[Place]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(due.len());
+        for place in due {
+            list.add_partition_offset(&self.topic, place.partition, Offset::Offset(place.offset))?;
+        }
+        self.consumer.commit(&list, CommitMode::Sync)
+    }
+
+    /// A group that is just sharing out its partitions takes no commits, and a coordinator may be moving.
+    fn commit_later(&mut self, error: &KafkaError) -> Result<(), End> {
+        let since = *self.failing.get_or_insert_with(Instant::now);
+        let is_hopeless = code(error).is_some_and(is_refusal);
+        if is_hopeless || since.elapsed() > COMMIT_PATIENCE {
+            return Err(self.rebalances.complaints.fault("acknowledging", error).into());
+        }
+        tracing::debug!(group = self.group.name, %error, "acknowledging again");
+        Ok(())
+    }
+
+    /// Leaves the group at once, so that others need not wait until it is taken for dead.
+    fn close(mut self) {
+        self.rebalances.close();
+        let leaving = self.leaving.take().map(|leaving| leaving.list);
+        let told = self.rebalances.take().into_iter().filter_map(|change| match change {
+            Change::Revoked { list, .. } => Some(list),
+            Change::Assigned(list) => {
+                let _ = self.consumer.incremental_assign(&list);
+                None
+            }
+        });
+        for list in leaving.into_iter().chain(told) {
+            let _ = self.consumer.incremental_unassign(&list);
+        }
+        self.queues.clear();
+    }
+}
+
+impl Drop for Member {
+    /// However its thread ended, nobody waits for it.
+    fn drop(&mut self) {
+        self.exchange.end(End::Closed);
+    }
+}
+
+fn numbers(list: &TopicPartitionList) -> impl Iterator<Item = i32> {
+    list.elements().into_iter().map(|element| element.partition())
+}
+
+fn read(record: &BorrowedMessage<'_>) -> (Place, Message) {
+    let place = Place {
+        partition: record.partition(),
+        offset: record.offset(),
+    };
+    (place, wire::message(record))
+}
