@@ -204,9 +204,20 @@ impl Service {
     /// the log from its beginning.
     async fn begin_where_nothing_is_kept(&self, progress: &Progress, group: &str) -> Result<(), StartError> {
         if progress.is_empty().await? {
-            self.broker.listener.drop_group(group).await?;
+            self.drop_group(group).await?;
         }
         Ok(())
+    }
+
+    /// A server that was reached may still be starting, or go away again.
+    async fn drop_group(&self, group: &str) -> Result<(), BrokerError> {
+        let mut waiting = Waiting::for_broker(&self.settings.broker);
+        loop {
+            match self.broker.listener.drop_group(group).await {
+                Err(error @ BrokerError::Unavailable(_)) if waiting.may_pass => waiting.pause(&error).await,
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn feeding(&self, part: &str) -> Result<Feeding, StartError> {
@@ -327,20 +338,43 @@ async fn open_broker(background: &Handle, url: &str) -> Result<Broker, StartErro
     Ok(broker?)
 }
 
-/// Waits for a server that does not answer yet. What is embedded is there, or never will be.
+/// Waits for a server that does not answer yet.
 async fn reach_broker(url: &str) -> Result<Broker, OpenError> {
-    let mut failures = 0;
+    let mut waiting = Waiting::for_broker(url);
     loop {
-        let error = match msgqueue::open(url).await {
-            Err(OpenError::Broker(error @ BrokerError::Unavailable(_))) if !msgqueue::is_embedded(url) => error,
+        match msgqueue::open(url).await {
+            Err(OpenError::Broker(error @ BrokerError::Unavailable(_))) if waiting.may_pass => {
+                waiting.pause(&error).await;
+            }
             outcome => return outcome,
-        };
-        failures += 1;
-        if failures == 1 {
-            let (broker, cause) = (msgqueue::without_secrets(url), causes(&error));
+        }
+    }
+}
+
+/// A start that tries again until its broker is there.
+struct Waiting<'a> {
+    url: &'a str,
+    /// What is embedded is there, or never will be.
+    may_pass: bool,
+    failures: u32,
+}
+
+impl<'a> Waiting<'a> {
+    fn for_broker(url: &'a str) -> Self {
+        Self {
+            url,
+            may_pass: !msgqueue::is_embedded(url),
+            failures: 0,
+        }
+    }
+
+    async fn pause(&mut self, error: &BrokerError) {
+        self.failures += 1;
+        if self.failures == 1 {
+            let (broker, cause) = (msgqueue::without_secrets(self.url), causes(error));
             warn!(broker, cause, "the broker cannot be reached; the service waits for it");
         }
-        sleep(backoff(failures)).await;
+        sleep(backoff(self.failures)).await;
     }
 }
 
