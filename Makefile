@@ -1,4 +1,4 @@
-# Everything a newcomer needs. Only Rust and a C compiler have to be there.
+# Everything a newcomer needs. Only Rust and a C compiler have to be there; tests need Java and Maven as well.
 .DEFAULT_GOAL := help
 .PHONY: help run build test soak bench lint faultless deny clean
 
@@ -8,30 +8,53 @@ ARGS ?=
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: tools ## Build the platform and run it
-	cargo run --release --locked --package myevents -- serve $(ARGS)
+# Which broker to run on: nothing for the embedded one, amqp (RabbitMQ) or kafka: make run BROKER=kafka
+BROKER ?=
 
-build: tools ## Build all binaries for release, into target/release
+# Drivers of brokers that are not asked for are left out: they take minutes to build.
+run: tools $(BROKER:%=driver-tools) ## Build the platform and run it
+	cargo build --release --locked --package myevents --no-default-features $(BROKER:%=--features %)
+ifeq ($(BROKER),)
+	target/release/myevents serve $(ARGS)
+else
+	cargo build --release --locked --package testkit --no-default-features --bin with_servers
+	MYEVENTS_DATA_DIR=$${MYEVENTS_DATA_DIR:-.data/$(BROKER)} target/release/with_servers --folder .data/$(BROKER)/server \
+		$(BROKER)=MYEVENTS_BROKER -- target/release/myevents serve $(ARGS)
+endif
+
+build: tools driver-tools ## Build all binaries for release, into target/release
 	cargo build --release --locked --workspace
 
-test: tools ## Run every test: the README's test command
+test: tools driver-tools ## Run every test: the README's test command
 	cargo build --locked --workspace --all-targets
+	target/debug/with_servers amqp kafka -- $(MAKE) --no-print-directory test-everywhere
+
+# What the platform has to do on every broker alike.
+ON_EVERY_BROKER = bookings:: booking:: crashes:: demo:: events:: history:: http_conventions:: idempotency:: load:: \
+	parked:: racing:: snapshots:: upcasting:: restore::a_platform restore::a_broker \
+	rebuild::a_damaged rebuild::a_rebuild rebuild::it_can rebuild::killed rebuild::of_two rebuild::replaced \
+	rebuild::views rebuild::what_took
+
+.PHONY: test-everywhere
+test-everywhere:
 	cargo test --locked --workspace
+	MYEVENTS_TEST_BROKER=amqp cargo test --locked --workspace --test it -- $(ON_EVERY_BROKER)
+	MYEVENTS_TEST_BROKER=kafka cargo test --locked --workspace --test it -- $(ON_EVERY_BROKER)
 
 # How long to soak, and which faults to repeat: make soak MINUTES=60 SEED=7
 MINUTES ?= 10
 SEED ?=
 
-soak: tools ## Let random faults fall on the platform for MINUTES, and look for what they broke
+soak: tools driver-tools ## Let random faults fall on the platform for MINUTES, and look for what they broke
 	cargo build --locked --workspace --all-targets
 	MINUTES=$(MINUTES) SEED=$(SEED) cargo test --locked --workspace --test it -- --ignored --exact soak::soak --nocapture
 
 # One build of both, so that their dependencies are built once.
-bench: tools ## Measure the released platform, and write docs/benchmarks.md
+bench: tools driver-tools ## Measure the released platform, and write docs/benchmarks.md
 	cargo build --release --locked --package myevents --package benchmarks
 	target/release/benchmarks run --write docs/benchmarks.md $(ARGS)
 
-lint: tools ## Check format, lints and dependencies
+lint: tools driver-tools ## Check format, lints and dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	$(MAKE) faultless
@@ -52,6 +75,13 @@ deny: ## Check licences, sources, and who may use which driver crate
 tools:
 	@command -v cargo >/dev/null || { echo "Rust 1.95 or newer is needed: https://rustup.rs"; exit 1; }
 	@command -v cc >/dev/null || { echo "Installing a C compiler with apt-get"; apt-get update -q && apt-get install -qy gcc libc6-dev; }
+
+# librdkafka is compiled from C, with the system's OpenSSL.
+.PHONY: driver-tools
+driver-tools: tools
+	@{ command -v make && command -v pkg-config && pkg-config --exists openssl zlib; } >/dev/null || { \
+		echo "Installing what Kafka's driver is built with"; \
+		apt-get update -q && apt-get install -qy make g++ pkg-config libssl-dev zlib1g-dev; }
 
 clean: ## Remove everything that was built
 	cargo clean

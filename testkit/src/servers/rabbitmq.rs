@@ -67,7 +67,7 @@ fn command(place: &Place) -> Command {
         .env("HOME", &place.folder)
         .env("ERL_EPMD_PORT", directory.to_string())
         .env("RABBITMQ_DIST_PORT", distribution.to_string())
-        .env("RABBITMQ_NODENAME", format!("test{}@localhost", place.port))
+        .env("RABBITMQ_NODENAME", "myevents@localhost")
         .env("RABBITMQ_CONFIG_FILE", place.folder.join("rabbitmq.conf"))
         .env("RABBITMQ_ENABLED_PLUGINS_FILE", place.folder.join("plugins"))
         .env("RABBITMQ_MNESIA_BASE", place.folder.join("data"))
