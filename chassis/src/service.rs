@@ -357,6 +357,7 @@ struct Waiting<'a> {
     /// What is embedded is there, or never will be.
     may_pass: bool,
     failures: u32,
+    said: String,
 }
 
 impl<'a> Waiting<'a> {
@@ -365,14 +366,17 @@ impl<'a> Waiting<'a> {
             url,
             may_pass: !msgqueue::is_embedded(url),
             failures: 0,
+            said: String::new(),
         }
     }
 
     async fn pause(&mut self, error: &BrokerError) {
         self.failures += 1;
-        if self.failures == 1 {
-            let (broker, cause) = (msgqueue::without_secrets(self.url), causes(error));
+        let cause = causes(error);
+        if cause != self.said {
+            let broker = msgqueue::without_secrets(self.url);
             warn!(broker, cause, "the broker cannot be reached; the service waits for it");
+            self.said = cause;
         }
         sleep(backoff(self.failures)).await;
     }

@@ -27,8 +27,8 @@ const MANDATORY: BasicPublishOptions = BasicPublishOptions {
 };
 
 pub(super) struct AmqpEmitter {
-    link: Link,
-    channel: Mutex<Option<Channel>>,
+    link: Arc<Link>,
+    channel: Mutex<Option<Arc<Channel>>>,
     window: Arc<Semaphore>,
 }
 
@@ -39,7 +39,7 @@ struct Unconfirmed {
 }
 
 impl AmqpEmitter {
-    pub(super) fn new(link: Link) -> Self {
+    pub(super) fn new(link: Arc<Link>) -> Self {
         Self {
             link,
             channel: Mutex::new(None),
@@ -48,27 +48,23 @@ impl AmqpEmitter {
     }
 
     /// The channel that all emits share, so that those of one task keep their order.
-    async fn channel(&self) -> Result<Channel, BrokerError> {
+    async fn channel(&self) -> Result<Arc<Channel>, BrokerError> {
         let mut current = self.channel.lock().await;
         if let Some(channel) = current.as_ref().filter(|it| it.status().connected()) {
-            return Ok(channel.clone());
+            return Ok(Arc::clone(channel));
         }
-        let channel = self.link.channel().await?;
+        let channel = Arc::new(self.link.publishing_channel().await?);
         topology::declare(&channel, &self.link.url().exchange).await?;
-        topology::confirm_publishes(&channel).await?;
-        *current = Some(channel.clone());
+        *current = Some(Arc::clone(&channel));
         Ok(channel)
     }
 
     /// The next emit takes another channel: what is under way on this one may never be confirmed.
-    async fn give_up(&self, channel: &Channel, error: &BrokerError) {
+    async fn give_up(&self, channel: &Arc<Channel>, error: &BrokerError) {
         let mut current = self.channel.lock().await;
-        if current.as_ref().is_none_or(|current| current.id() != channel.id()) {
-            return;
-        }
-        *current = None;
-        if matches!(error, BrokerError::Unavailable(_)) {
-            self.link.abandon().await;
+        let is_current = current.take_if(|current| Arc::ptr_eq(current, channel)).is_some();
+        if is_current && matches!(error, BrokerError::Unavailable(_)) {
+            self.link.abandon_publishing().await;
         }
     }
 

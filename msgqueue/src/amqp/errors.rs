@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use lapin::ErrorKind;
-use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::{Channel, ErrorKind};
 use tokio::time::timeout;
 
 use crate::BrokerError;
@@ -35,19 +35,33 @@ pub(super) fn dropped() -> BrokerError {
 
 pub(super) fn broker_error(error: lapin::Error) -> BrokerError {
     match error.kind() {
-        ErrorKind::ProtocolError(said) if is_final(said.kind()) => BrokerError::Refused(said.get_message().to_string()),
+        ErrorKind::ProtocolError(said) if is_final(said) => BrokerError::Refused(said.get_message().to_string()),
         _ => BrokerError::Unavailable(Box::new(error)),
     }
 }
 
 /// Whether asking again would be answered the same.
-fn is_final(kind: &AMQPErrorKind) -> bool {
-    matches!(
-        kind,
-        AMQPErrorKind::Soft(
-            AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED | AMQPSoftError::CONTENTTOOLARGE
-        ) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED | AMQPHardError::INVALIDPATH | AMQPHardError::NOTIMPLEMENTED)
-    )
+fn is_final(said: &AMQPError) -> bool {
+    match said.kind() {
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => true,
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED | AMQPSoftError::CONTENTTOOLARGE) => true,
+        AMQPErrorKind::Hard(AMQPHardError::INVALIDPATH | AMQPHardError::NOTIMPLEMENTED) => true,
+        // Its word for a virtual host that does not exist, but also for one that is down or has its fill of connections.
+        AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => !["down", "limit"]
+            .iter()
+            .any(|passing| said.get_message().as_str().contains(passing)),
+        _ => false,
+    }
+}
+
+/// Of a channel that worked until now: RabbitMQ also ends one whose acknowledgement is late, as a broken precondition.
+pub(super) fn ended_by(error: lapin::Error) -> BrokerError {
+    BrokerError::Unavailable(Box::new(error))
+}
+
+/// Ends a channel that is not needed any more. Where that fails it ends with its connection.
+pub(super) async fn close(channel: &Channel) {
+    let _ = bounded(channel.close(200, "done".into())).await;
 }
 
 /// Whether it says that there is no such queue.

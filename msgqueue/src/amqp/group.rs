@@ -7,7 +7,7 @@ use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::{Instant, sleep};
 
-use super::errors::{bounded, broker_error, is_locked, is_missing, unavailable};
+use super::errors::{bounded, close, is_locked, is_missing, unavailable};
 use super::link::Link;
 use super::position::Position;
 use super::tail;
@@ -54,22 +54,46 @@ pub(super) async fn is_made(link: &Link, queues: &GroupQueues) -> Result<bool, B
 
 /// Makes the group where it is missing.
 pub(super) async fn ensure(link: &Link, queues: &GroupQueues) -> Result<(), BrokerError> {
+    if is_made(link, queues).await? {
+        return Ok(());
+    }
+    let channel = lock(link, queues).await?;
+    let outcome = make(link, &channel, queues).await;
+    unlock(channel, queues).await;
+    outcome
+}
+
+/// Removes the group; RabbitMQ tells its members.
+pub(super) async fn unmake(link: &Link, queues: &GroupQueues) -> Result<(), BrokerError> {
+    let channel = lock(link, queues).await?;
+    let outcome = remove(&channel, queues).await;
+    unlock(channel, queues).await;
+    outcome
+}
+
+/// Only one process makes or unmakes a group. Returns the channel that holds the lock.
+async fn lock(link: &Link, queues: &GroupQueues) -> Result<Channel, BrokerError> {
     let deadline = Instant::now() + PATIENCE;
-    while !is_made(link, queues).await? {
-        let channel = link.channel().await?;
-        if lock(&channel, queues).await? {
-            return make(link, &channel, queues).await;
+    loop {
+        let channel = link.publishing_channel().await?;
+        if try_lock(&channel, queues).await? {
+            return Ok(channel);
         }
         if Instant::now() >= deadline {
-            return Err(unavailable("another process does not finish to make the group"));
+            return Err(unavailable("another process does not finish to make or drop the group"));
         }
         sleep(LOOK).await;
     }
-    Ok(())
+}
+
+/// RabbitMQ opens the lock by itself when our connection ends.
+async fn unlock(channel: Channel, queues: &GroupQueues) {
+    let _ = delete(&channel, &queues.making).await;
+    close(&channel).await;
 }
 
 /// An exclusive queue is a lock that RabbitMQ opens when our connection ends. False where another connection has it.
-async fn lock(channel: &Channel, queues: &GroupQueues) -> Result<bool, BrokerError> {
+async fn try_lock(channel: &Channel, queues: &GroupQueues) -> Result<bool, BrokerError> {
     let options = QueueDeclareOptions {
         exclusive: true,
         ..QueueDeclareOptions::default()
@@ -86,27 +110,32 @@ async fn lock(channel: &Channel, queues: &GroupQueues) -> Result<bool, BrokerErr
 }
 
 async fn make(link: &Link, channel: &Channel, queues: &GroupQueues) -> Result<(), BrokerError> {
-    if !is_made(link, queues).await? {
-        // What a process left that died over it.
-        delete(channel, &queues.position).await?;
-        delete(channel, &queues.messages).await?;
-        let arguments = table([("x-single-active-consumer", AMQPValue::Boolean(true))]);
-        declare(channel, &queues.messages, arguments).await?;
-        topology::confirm_publishes(channel).await?;
-        topology::note(channel, &queues.messages, note_headers(MARKER), b"").await?;
-        topology::bind(channel, &queues.messages, &link.url().exchange).await?;
-        let arguments = table([
-            ("x-max-length", AMQPValue::LongInt(1)),
-            ("x-overflow", text("drop-head")),
-        ]);
-        // What the queue does not have, the log has by now.
-        let notes = topology::count_notes(channel, &link.url().exchange).await?;
-        let position = Position::beginning(tail::end_of_log(link).await?, notes);
-        declare(channel, &queues.position, arguments).await?;
-        position.keep(channel, &queues.position).await?;
-        declare(channel, &queues.made, FieldTable::default()).await?;
+    if is_made(link, queues).await? {
+        return Ok(());
     }
-    delete(channel, &queues.making).await
+    // What a process left that died over it.
+    remove(channel, queues).await?;
+    let alone = ("x-single-active-consumer", AMQPValue::Boolean(true));
+    declare(channel, &queues.messages, table([topology::classic(), alone])).await?;
+    topology::note(channel, &queues.messages, note_headers(MARKER), b"").await?;
+    topology::bind(channel, &queues.messages, &link.url().exchange).await?;
+    // What the queue does not have, the log has by now.
+    let notes = topology::count_notes(channel, &link.url().exchange).await?;
+    let position = Position::beginning(tail::end_of_log(link).await?, notes);
+    let one = [
+        topology::classic(),
+        ("x-max-length", AMQPValue::LongInt(1)),
+        ("x-overflow", text("drop-head")),
+    ];
+    declare(channel, &queues.position, table(one)).await?;
+    position.keep(channel, &queues.position).await?;
+    declare(channel, &queues.made, table([topology::classic()])).await
+}
+
+async fn remove(channel: &Channel, queues: &GroupQueues) -> Result<(), BrokerError> {
+    delete(channel, &queues.made).await?;
+    delete(channel, &queues.position).await?;
+    delete(channel, &queues.messages).await
 }
 
 async fn declare(channel: &Channel, queue: &str, arguments: FieldTable) -> Result<(), BrokerError> {
@@ -120,28 +149,4 @@ async fn delete(channel: &Channel, queue: &str) -> Result<(), BrokerError> {
     bounded(channel.queue_delete(queue.into(), QueueDeleteOptions::default()))
         .await
         .map(drop)
-}
-
-/// RabbitMQ tells the members.
-pub(super) async fn unmake(link: &Link, queues: &GroupQueues) -> Result<(), BrokerError> {
-    let channel = link.channel().await?;
-    delete(&channel, &queues.made).await?;
-    delete(&channel, &queues.position).await?;
-    delete(&channel, &queues.messages).await
-}
-
-/// Whether the group's next message is the marker, which nobody has taken up. Only where there is no consumer.
-pub(super) async fn begins_with_marker(link: &Link, queues: &GroupQueues) -> Result<bool, BrokerError> {
-    let channel = link.channel().await?;
-    let found = channel.basic_get(
-        queues.messages.as_str().into(),
-        lapin::options::BasicGetOptions::default(),
-    );
-    let found = bounded(found).await?;
-    let is_marker = found
-        .as_ref()
-        .is_some_and(|found| super::wire::note_of(&found.delivery).as_deref() == Some(MARKER));
-    // The channel's end puts it back where it was.
-    channel.close(200, "looked".into()).await.map_err(broker_error)?;
-    Ok(is_marker)
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::group::{self, QueueState};
 use super::link::Link;
@@ -17,14 +17,14 @@ const COMMANDS: usize = 16;
 
 pub(super) struct AmqpListener {
     link: Arc<Link>,
-    /// The lock that other processes see holds within one connection for nobody.
+    /// For making and dropping groups: the lock that other processes see keeps nobody out who has our connection.
     making: Mutex<()>,
 }
 
 impl AmqpListener {
-    pub(super) fn new(link: Link) -> Self {
+    pub(super) fn new(link: Arc<Link>) -> Self {
         Self {
-            link: Arc::new(link),
+            link,
             making: Mutex::new(()),
         }
     }
@@ -38,14 +38,25 @@ impl AmqpListener {
         GroupQueues::of(&self.link.url().exchange, group)
     }
 
-    /// What nobody has taken up yet waits in the queue, and before it what the log has.
+    /// Without a member everything waits in the queue, and before it what the log has.
     async fn waiting_for_nobody(&self, queues: &GroupQueues, ready: u64) -> Result<u64, BrokerError> {
-        if !group::begins_with_marker(&self.link, queues).await? {
-            return Ok(ready);
-        }
         let channel = self.link.channel().await?;
         let position = Position::read(&channel, &queues.position).await?;
-        Ok(position.left() + ready - 1)
+        if position.is_past {
+            return Ok(ready);
+        }
+        // The queue's first message is the marker.
+        Ok(position.left() + ready.saturating_sub(1))
+    }
+
+    /// `None` where members come and go, or do not answer.
+    async fn waiting_for_members(&self, queues: &GroupQueues, state: QueueState) -> Result<Option<u64>, BrokerError> {
+        let Some(count) = census::ask(&self.link, queues, state.consumers).await? else {
+            return Ok(None);
+        };
+        let now = group::look_at(&self.link, &queues.messages).await?;
+        let is_same = now.is_some_and(|now| now.consumers == state.consumers);
+        Ok(is_same.then_some(state.ready + count))
     }
 }
 
@@ -69,8 +80,16 @@ impl EventListener for AmqpListener {
         }
         let (commands, for_member) = mpsc::channel(COMMANDS);
         let (from_member, deliveries) = mpsc::unbounded_channel();
-        let member = Member::join(Arc::clone(&self.link), queues, for_member, from_member).await?;
-        tokio::spawn(member.run());
+        let (joined, outcome) = oneshot::channel();
+        // In a task of its own: half-way it would leave a consumer that nobody reads.
+        tokio::spawn(Member::live(
+            Arc::clone(&self.link),
+            queues,
+            for_member,
+            from_member,
+            joined,
+        ));
+        outcome.await.map_err(|_| BrokerError::Closed)??;
         Ok(Box::new(AmqpSubscription {
             deliveries,
             commands,
@@ -79,18 +98,19 @@ impl EventListener for AmqpListener {
     }
 
     async fn drop_group(&self, group: &str) -> Result<(), BrokerError> {
-        group::unmake(&self.link, &self.queues(group)?).await
+        let queues = self.queues(group)?;
+        let _alone = self.making.lock().await;
+        group::unmake(&self.link, &queues).await
     }
 
     async fn lag(&self, group: &str) -> Result<Option<u64>, BrokerError> {
         let queues = self.queues(group)?;
         let is_made = group::is_made(&self.link, &queues).await?;
         let state = group::look_at(&self.link, &queues.messages).await?;
-        let lag = match state.filter(|_| is_made) {
-            None => tail::length(&self.link).await?,
-            Some(QueueState { ready, consumers: 0 }) => self.waiting_for_nobody(&queues, ready).await?,
-            Some(QueueState { ready, consumers }) => ready + census::ask(&self.link, &queues, consumers).await?,
-        };
-        Ok(Some(lag))
+        match state.filter(|_| is_made) {
+            None => tail::length(&self.link).await.map(Some),
+            Some(state) if state.consumers == 0 => self.waiting_for_nobody(&queues, state.ready).await.map(Some),
+            Some(state) => self.waiting_for_members(&queues, state).await,
+        }
     }
 }

@@ -10,8 +10,8 @@ use lapin::{Channel, Consumer, message};
 use tokio::sync::{mpsc, oneshot};
 
 use super::census::Requests;
-use super::errors::{bounded, broker_error, dropped};
-use super::group::MARKER;
+use super::errors::{bounded, close, dropped, ended_by, unavailable};
+use super::group::{self, MARKER};
 use super::link::Link;
 use super::replay::{Logged, Replay};
 use super::tags::Unacknowledged;
@@ -56,19 +56,39 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Joins, and works until nobody holds the other ends of both channels.
-    pub(super) async fn join(
+    /// Joins, tells whether that went well, and works until nobody holds the other end of `commands`.
+    pub(super) async fn live(
+        link: Arc<Link>,
+        queues: GroupQueues,
+        commands: mpsc::Receiver<Command>,
+        deliveries: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
+        joined: oneshot::Sender<Result<(), BrokerError>>,
+    ) {
+        match Self::join(link, queues, commands, deliveries).await {
+            Ok(member) => {
+                // Whoever wanted to join may have gone; then so does the member.
+                let _ = joined.send(Ok(()));
+                member.run().await;
+            }
+            Err(error) => drop(joined.send(Err(error))),
+        }
+    }
+
+    async fn join(
         link: Arc<Link>,
         queues: GroupQueues,
         commands: mpsc::Receiver<Command>,
         deliveries: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
     ) -> Result<Self, BrokerError> {
         let channel = link.channel().await?;
-        let requests = Requests::listen(&channel, &link.url().exchange, &queues).await?;
-        bounded(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
-        let name = queues.messages.as_str();
-        let options = BasicConsumeOptions::default();
-        let queue = bounded(channel.basic_consume(name.into(), "".into(), options, FieldTable::default())).await?;
+        let (requests, queue) = match consume(&link, &channel, &queues).await {
+            Ok(consumers) => consumers,
+            Err(error) => {
+                // Or RabbitMQ might serve a consumer that nobody reads.
+                close(&channel).await;
+                return Err(error);
+            }
+        };
         Ok(Self {
             link,
             queues,
@@ -86,7 +106,7 @@ impl Member {
         })
     }
 
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         loop {
             match self.turn().await {
                 Ok(true) => {}
@@ -99,7 +119,7 @@ impl Member {
             }
         }
         // Gives back at once what is not acknowledged.
-        let _ = self.channel.close(200, "left".into()).await;
+        close(&self.channel).await;
     }
 
     /// False once nobody wants anything any more. Deliveries come first, so that a count has all of them.
@@ -108,8 +128,10 @@ impl Member {
         tokio::select! {
             biased;
             message = self.queue.next() => {
-                let message = message.ok_or_else(dropped)?.map_err(broker_error)?;
-                self.take(message).await?;
+                match message {
+                    Some(message) => self.take(message.map_err(ended_by)?).await?,
+                    None => return Err(self.why_it_ended().await),
+                }
             }
             message = next_of(&mut self.replay) => self.take_logged(message?).await?,
             request = self.requests.next() => self.begin_count(request?).await?,
@@ -120,6 +142,15 @@ impl Member {
             () = std::future::ready(()), if is_counting => self.tell_count(),
         }
         Ok(true)
+    }
+
+    /// RabbitMQ ends a consumer when its queue is deleted, but also when the queue's node goes down.
+    async fn why_it_ended(&self) -> BrokerError {
+        match group::is_made(&self.link, &self.queues).await {
+            Ok(false) => dropped(),
+            Ok(true) => unavailable("RabbitMQ ended the subscription"),
+            Err(error) => error,
+        }
     }
 
     async fn take(&mut self, message: message::Delivery) -> Result<(), BrokerError> {
@@ -200,9 +231,10 @@ impl Member {
         let Some(replay) = self.replay.take_if(|replay| replay.is_done()) else {
             return Ok(());
         };
-        self.unacknowledged.acknowledge(&self.channel, &[replay.marker]).await?;
+        let marker = replay.marker;
+        replay.end().await?;
+        self.unacknowledged.acknowledge(&self.channel, &[marker]).await?;
         self.fence().await?;
-        replay.close().await;
         self.pass_on_waiting();
         Ok(())
     }
@@ -226,6 +258,19 @@ impl Member {
             let _ = asked.send(count);
         }
     }
+}
+
+async fn consume(
+    link: &Arc<Link>,
+    channel: &Channel,
+    queues: &GroupQueues,
+) -> Result<(Requests, Consumer), BrokerError> {
+    let requests = Requests::listen(link, channel, queues).await?;
+    bounded(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
+    let name = queues.messages.as_str();
+    let options = BasicConsumeOptions::default();
+    let queue = bounded(channel.basic_consume(name.into(), "".into(), options, FieldTable::default())).await?;
+    Ok((requests, queue))
 }
 
 /// Never returns where nothing is replayed, or nothing more.

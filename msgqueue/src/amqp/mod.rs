@@ -9,7 +9,8 @@
 //! log is a stream queue, declared before the first publish. A new group's queue begins with a *marker*. Whoever is
 //! delivered that reads the log up to where it ended when the group was made, and acknowledges the marker when all of
 //! this is acknowledged. How far such a replay is stands in one message of the queue `events.<group>.position`, so that
-//! another member goes on there. Only what was published in the moment when a group was made may come from both.
+//! another member goes on there. Only what was published in the moment when a group was made may come from both. That the
+//! log has everything that was routed before a queue was bound rests on one node keeping the log's queue.
 //!
 //! Of a group's members RabbitMQ serves one; it hands the queue to the next when that one's connection ends. How many
 //! messages a member has not acknowledged only that member knows, so it is asked for the group's lag.
@@ -50,12 +51,11 @@ use listener::AmqpListener;
 /// [`BrokerError::Unavailable`] where it cannot be reached, [`BrokerError::Refused`] where it lets nobody in by these
 /// credentials, or has the exchange or the log with other properties.
 pub async fn open(url: AmqpUrl) -> Result<Broker, BrokerError> {
-    // Connections of their own: RabbitMQ may hold up one that publishes.
-    let emitter = AmqpEmitter::new(Link::new(url.clone(), "emitter"));
-    let listener = AmqpListener::new(Link::new(url, "listener"));
+    let link = Arc::new(Link::new(url));
+    let listener = AmqpListener::new(Arc::clone(&link));
     listener.prepare().await?;
     Ok(Broker {
-        emitter: Arc::new(emitter),
+        emitter: Arc::new(AmqpEmitter::new(link)),
         listener: Arc::new(listener),
     })
 }

@@ -1,6 +1,6 @@
 //! How far a group's replay of the log is: in memory, and in the one message of a queue.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use lapin::Channel;
 use lapin::options::{BasicGetOptions, BasicNackOptions};
@@ -17,8 +17,11 @@ use crate::BrokerError;
 pub(super) struct Position {
     pub(super) end: u64,
     pub(super) next: u64,
-    ahead: BTreeSet<u64>,
+    /// Runs of offsets, the first of each with the one behind its last.
+    ahead: BTreeMap<u64, u64>,
     notes: u64,
+    /// Whether the group is past its marker.
+    pub(super) is_past: bool,
 }
 
 impl Position {
@@ -26,8 +29,9 @@ impl Position {
         Self {
             end,
             next: 0,
-            ahead: BTreeSet::new(),
+            ahead: BTreeMap::new(),
             notes,
+            is_past: false,
         }
     }
 
@@ -36,10 +40,14 @@ impl Position {
         self.next >= self.end
     }
 
-    /// How many messages are not done.
+    /// How many messages are not done; not 0 as long as any is.
     pub(super) fn left(&self) -> u64 {
-        let done = self.next + self.ahead.len() as u64;
-        self.end.saturating_sub(done).saturating_sub(self.notes)
+        if self.is_done() {
+            return 0;
+        }
+        let ahead: u64 = self.ahead.iter().map(|(first, behind)| behind - first).sum();
+        let left = self.end.saturating_sub(self.next + ahead);
+        left.saturating_sub(self.notes).max(1)
     }
 
     pub(super) fn pass_note(&mut self, offset: u64) {
@@ -50,15 +58,26 @@ impl Position {
     }
 
     pub(super) fn has(&self, offset: u64) -> bool {
-        offset < self.next || self.ahead.contains(&offset)
+        let run = self.ahead.range(..=offset).next_back();
+        offset < self.next || run.is_some_and(|(_, behind)| offset < *behind)
     }
 
     pub(super) fn add(&mut self, offset: u64) {
-        if offset >= self.next {
-            self.ahead.insert(offset);
+        if self.has(offset) {
+            return;
         }
-        while self.ahead.remove(&self.next) {
-            self.next += 1;
+        let before = self
+            .ahead
+            .range(..offset)
+            .next_back()
+            .map(|(first, behind)| (*first, *behind));
+        let first = before
+            .filter(|(_, behind)| *behind == offset)
+            .map_or(offset, |(first, _)| first);
+        let behind = self.ahead.remove(&(offset + 1)).unwrap_or(offset + 1);
+        self.ahead.insert(first, behind);
+        if let Some(behind) = self.ahead.remove(&self.next) {
+            self.next = behind;
         }
     }
 
@@ -97,6 +116,21 @@ mod tests {
         }
         assert!(position.is_done() && position.ahead.is_empty());
         assert!(position.has(3) && !position.has(4));
+    }
+
+    #[test]
+    fn runs_stay_few_however_long_a_gap_is_open() {
+        let mut position = Position::beginning(1_000, 0);
+        for offset in (1..1_000).rev().filter(|offset| offset % 500 != 0) {
+            position.add(offset);
+        }
+        assert_eq!((position.next, position.ahead.len(), position.left()), (0, 2, 2));
+        let text = serde_json::to_string(&position).unwrap();
+        assert_eq!(serde_json::from_str::<Position>(&text).unwrap(), position);
+        position.add(0);
+        assert_eq!((position.next, position.left()), (500, 1));
+        position.add(500);
+        assert!(position.is_done() && position.ahead.is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use lapin::{Channel, Consumer, message};
 use super::link::Link;
 use super::position::Position;
 use super::tags::Unacknowledged;
-use super::topology::{self, GroupQueues};
+use super::topology::GroupQueues;
 use super::wire::{note_of, offset_of};
 use super::{errors, tail};
 use crate::BrokerError;
@@ -15,6 +15,8 @@ pub(super) struct Replay {
     /// Of the marker in the group's queue.
     pub(super) marker: u64,
     channel: Channel,
+    /// For keeping the position.
+    publishing: Channel,
     log: Consumer,
     /// The offset behind the last one that was read.
     read: u64,
@@ -38,13 +40,14 @@ impl Replay {
         prefetch: u16,
     ) -> Result<Self, BrokerError> {
         let channel = link.channel().await?;
-        topology::confirm_publishes(&channel).await?;
+        let publishing = link.publishing_channel().await?;
         let position = Position::read(&channel, &queues.position).await?;
         let from = i64::try_from(position.next).unwrap_or(i64::MAX);
         let log = tail::read_log(&channel, &link.url().exchange, AMQPValue::LongLongInt(from), prefetch).await?;
         Ok(Self {
             marker,
             channel,
+            publishing,
             log,
             read: position.next,
             position,
@@ -97,12 +100,16 @@ impl Replay {
         for offset in offsets {
             self.position.add(*offset);
         }
-        self.position.keep(&self.channel, &self.position_queue).await?;
+        self.position.keep(&self.publishing, &self.position_queue).await?;
         self.unacknowledged.acknowledge(&self.channel, tags).await
     }
 
-    pub(super) async fn close(self) {
-        // It ends with the connection at the latest.
-        let _ = self.channel.close(200, "replayed".into()).await;
+    /// Before the marker is acknowledged.
+    pub(super) async fn end(mut self) -> Result<(), BrokerError> {
+        self.position.is_past = true;
+        self.position.keep(&self.publishing, &self.position_queue).await?;
+        errors::close(&self.channel).await;
+        errors::close(&self.publishing).await;
+        Ok(())
     }
 }

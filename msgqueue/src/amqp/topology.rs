@@ -85,6 +85,12 @@ pub(super) fn table<const N: usize>(entries: [(&str, AMQPValue); N]) -> FieldTab
     table
 }
 
+/// The kind of queue that ours are, whatever a virtual host makes by default: one that counts deliveries could drop
+/// what was looked at often.
+pub(super) fn classic() -> (&'static str, AMQPValue) {
+    ("x-queue-type", text("classic"))
+}
+
 /// The exchange, the log bound to it, and what we need beside them.
 pub(super) async fn declare(channel: &Channel, exchange: &str) -> Result<(), BrokerError> {
     declare_exchange(channel, exchange, ExchangeKind::Topic).await?;
@@ -100,7 +106,7 @@ pub(super) async fn declare(channel: &Channel, exchange: &str) -> Result<(), Bro
 async fn declare_notes(channel: &Channel, exchange: &str, log: &str) -> Result<(), BrokerError> {
     let (notes, count) = (notes_exchange(exchange), notes_queue(exchange));
     declare_exchange(channel, &notes, ExchangeKind::Fanout).await?;
-    bounded(channel.queue_declare(count.as_str().into(), DURABLE, FieldTable::default())).await?;
+    bounded(channel.queue_declare(count.as_str().into(), DURABLE, table([classic()]))).await?;
     bind(channel, &count, &notes).await?;
     bind(channel, log, &notes).await
 }

@@ -66,6 +66,8 @@ fn pass_on(state: &Mutex<State>, client: TcpStream, to: u16) -> io::Result<()> {
         (client.try_clone()?, server.try_clone()?),
         (server.try_clone()?, client.try_clone()?),
     ];
+    // A pair of which one end has gone has ended.
+    state.open.retain(|end| end.peer_addr().is_ok());
     state.open.extend([client, server]);
     for (source, sink) in pairs {
         thread::spawn(move || copy(source, sink));

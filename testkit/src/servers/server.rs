@@ -187,11 +187,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // The guardian ends what is left; a server that keeps its folder should end well.
-        if self.proxy.is_none()
-            && let Some(server) = &mut self.server
-            && signal_group(server.id(), "TERM")
-        {
-            let _ = server.wait();
+        let Some(server) = self.server.as_mut().filter(|_| self.proxy.is_none()) else {
+            return;
+        };
+        let deadline = Instant::now() + END;
+        signal_group(server.id(), "TERM");
+        while matches!(server.try_wait(), Ok(None)) && Instant::now() < deadline {
+            sleep(LOOK);
         }
     }
 }
