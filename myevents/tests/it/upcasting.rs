@@ -16,7 +16,7 @@ use testkit::{Client, Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
 use crate::journal::inventory_stream;
-use crate::support::{broker, event_with_seats, myevents};
+use crate::support::{broker, event_with_seats, get_in_the_end, myevents};
 
 const SEATS: u32 = 10;
 const PAIRS_IN_A_COMMIT: usize = 150;
@@ -176,13 +176,12 @@ impl Event {
     /// Waits until the views of both services have come to this version, and tells what is left.
     async fn left_at(&self, client: &Client, version: u64) -> Value {
         let token = format!("{}@{version}", self.stream());
-        let token = [("Consistency-Token", token.as_str())];
-        let event = client
-            .get_with(&format!("/events/{}", self.id), &token)
+        let token = ("Consistency-Token", token.as_str());
+        let event = get_in_the_end(client, &format!("/events/{}", self.id), token)
             .await
             .expect(200);
         let path = format!("/events/{}/availability", self.id);
-        let availability = client.get_with(&path, &token).await.expect(200);
+        let availability = get_in_the_end(client, &path, token).await.expect(200);
         assert_eq!(event["seats_left"], availability["seats_left"]);
         availability["seats_left"].clone()
     }
