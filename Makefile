@@ -35,11 +35,14 @@ ON_EVERY_BROKER = bookings:: booking:: crashes:: demo:: events:: history:: http_
 	rebuild::a_damaged rebuild::it_can rebuild::killed rebuild::of_two rebuild::replaced \
 	rebuild::views rebuild::what_took
 
-.PHONY: test-everywhere
+.PHONY: test-everywhere one-broker
 test-everywhere:
 	cargo test --locked --workspace
-	MYEVENTS_TEST_BROKER=amqp cargo test --locked --workspace --test it -- $(ON_EVERY_BROKER)
-	MYEVENTS_TEST_BROKER=kafka cargo test --locked --workspace --test it -- $(ON_EVERY_BROKER)
+	MYEVENTS_TEST_BROKER=amqp $(MAKE) --no-print-directory one-broker
+	MYEVENTS_TEST_BROKER=kafka $(MAKE) --no-print-directory one-broker
+
+one-broker:
+	cargo test --locked --workspace --test it -- $(ON_EVERY_BROKER)
 
 # How long to soak, and which faults to repeat: make soak MINUTES=60 SEED=7
 MINUTES ?= 10

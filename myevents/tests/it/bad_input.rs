@@ -1173,11 +1173,7 @@ async fn a_bad_setting_ends_the_process_with_one_line_that_names_it() {
             ["store", "carrier:pigeon", "sqlite:"],
         ),
         ("MYEVENTS_BOOKING__STORE", "sqlite:", ["store", "sqlite:", "FOLDER"]),
-        (
-            "MYEVENTS_BROKER",
-            "carrier:pigeon",
-            ["broker", "carrier:pigeon", "embedded:"],
-        ),
+        ("MYEVENTS_BROKER", "carrier:pigeon", ["broker", "carrier:", "embedded:"]),
         (
             "MYEVENTS_SHUTDOWN_SECONDS",
             "0",
