@@ -15,3 +15,10 @@ pub enum BrokerError {
     #[error("the connection to the broker is closed")]
     Closed,
 }
+
+impl BrokerError {
+    /// What becomes of the subscriptions of a group that is gone.
+    pub(crate) fn group_dropped() -> Self {
+        Self::Refused("the group was dropped".to_owned())
+    }
+}

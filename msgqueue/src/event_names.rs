@@ -2,6 +2,8 @@ use std::str::FromStr;
 
 use contracts::EventName;
 
+use crate::Message;
+
 /// How events' names are written on the wire. Both spellings are read, whichever is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EventNames {
@@ -13,10 +15,12 @@ pub enum EventNames {
 }
 
 impl EventNames {
-    pub fn of(self, name: &EventName) -> String {
-        match self {
-            Self::Dotted => name.to_string(),
-            Self::CamelCase => name.camel_case(),
+    /// Writes a message's name as it goes out.
+    pub fn spell(self, message: &mut Message) {
+        if self == Self::CamelCase
+            && let Some(name) = message.attributes.get_mut("type")
+        {
+            *name = EventName::parse(name).camel_case();
         }
     }
 }

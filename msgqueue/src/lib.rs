@@ -11,6 +11,7 @@
 
 #[cfg(feature = "amqp")]
 pub mod amqp;
+mod blocking;
 pub mod embedded;
 mod emitter;
 mod error;
@@ -21,6 +22,7 @@ pub mod kafka;
 mod listener;
 mod message;
 mod open;
+mod url_error;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -31,3 +33,4 @@ pub use event_names::EventNames;
 pub use listener::{Delivery, DeliveryTag, EventListener, Guarantees, Subscription};
 pub use message::{Message, MessageError};
 pub use open::{Broker, OpenError, is_embedded, is_there, open, without_secrets};
+pub use url_error::UrlError;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 #[cfg(feature = "amqp")]
-use crate::amqp::{self, AmqpUrlError};
+use crate::amqp;
 #[cfg(feature = "kafka")]
-use crate::kafka::{self, UrlError};
-use crate::{BrokerError, EventEmitter, EventListener, embedded};
+use crate::kafka;
+use crate::{BrokerError, EventEmitter, EventListener, UrlError, embedded};
 
 /// Both sides of one broker.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub enum OpenError {
         feature: &'static str,
     },
     #[error("the broker's URL: {0}")]
-    Url(String),
+    Url(#[from] UrlError),
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
@@ -72,10 +72,7 @@ pub async fn open(url: &str) -> Result<Broker, OpenError> {
 
 #[cfg(feature = "amqp")]
 async fn open_amqp(url: &str) -> Result<Broker, OpenError> {
-    let url = url
-        .parse()
-        .map_err(|fault: AmqpUrlError| OpenError::Url(fault.to_string()))?;
-    Ok(amqp::open(url).await?)
+    Ok(amqp::open(url.parse()?).await?)
 }
 
 #[cfg(not(feature = "amqp"))]
@@ -88,10 +85,7 @@ async fn open_amqp(_: &str) -> Result<Broker, OpenError> {
 
 #[cfg(feature = "kafka")]
 async fn open_kafka(url: &str) -> Result<Broker, OpenError> {
-    let url = url
-        .parse()
-        .map_err(|fault: UrlError| OpenError::Url(fault.to_string()))?;
-    Ok(kafka::open(url).await?)
+    Ok(kafka::open(url.parse()?).await?)
 }
 
 #[cfg(not(feature = "kafka"))]

@@ -28,11 +28,6 @@ pub(super) fn unavailable(why: &str) -> BrokerError {
     BrokerError::Unavailable(why.into())
 }
 
-/// What becomes of the subscriptions of a group that is gone.
-pub(super) fn dropped() -> BrokerError {
-    BrokerError::Refused("the group was dropped".to_owned())
-}
-
 pub(super) fn broker_error(error: lapin::Error) -> BrokerError {
     match error.kind() {
         ErrorKind::ProtocolError(said) if is_final(said) => BrokerError::Refused(said.get_message().to_string()),

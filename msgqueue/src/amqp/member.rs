@@ -10,7 +10,7 @@ use lapin::{Channel, Consumer, message};
 use tokio::sync::{mpsc, oneshot};
 
 use super::census::Requests;
-use super::errors::{bounded, close, dropped, ended_by, unavailable};
+use super::errors::{bounded, close, ended_by, unavailable};
 use super::group::{self, MARKER};
 use super::link::Link;
 use super::replay::{Logged, Replay};
@@ -22,11 +22,10 @@ use crate::{BrokerError, Delivery, DeliveryTag};
 /// Deliveries that may be under way or unacknowledged at a time.
 const PREFETCH: u16 = 4_096;
 
-pub(super) enum Command {
-    Acknowledge {
-        tags: Vec<DeliveryTag>,
-        done: oneshot::Sender<Result<(), BrokerError>>,
-    },
+/// What a member is told to do.
+pub(super) struct Acknowledge {
+    pub(super) tags: Vec<DeliveryTag>,
+    pub(super) done: oneshot::Sender<Result<(), BrokerError>>,
 }
 
 /// Where a delivery comes from, by the numbers there.
@@ -42,7 +41,7 @@ pub(super) struct Member {
     channel: Channel,
     queue: Consumer,
     requests: Requests,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Acknowledge>,
     deliveries: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
     replay: Option<Replay>,
     /// What came to the queue while the log is read.
@@ -60,7 +59,7 @@ impl Member {
     pub(super) async fn live(
         link: Arc<Link>,
         queues: GroupQueues,
-        commands: mpsc::Receiver<Command>,
+        commands: mpsc::Receiver<Acknowledge>,
         deliveries: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
         joined: oneshot::Sender<Result<(), BrokerError>>,
     ) {
@@ -77,7 +76,7 @@ impl Member {
     async fn join(
         link: Arc<Link>,
         queues: GroupQueues,
-        commands: mpsc::Receiver<Command>,
+        commands: mpsc::Receiver<Acknowledge>,
         deliveries: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
     ) -> Result<Self, BrokerError> {
         let channel = link.channel().await?;
@@ -147,7 +146,7 @@ impl Member {
     /// RabbitMQ ends a consumer when its queue is deleted, but also when the queue's node goes down.
     async fn why_it_ended(&self) -> BrokerError {
         match group::is_made(&self.link, &self.queues).await {
-            Ok(false) => dropped(),
+            Ok(false) => BrokerError::group_dropped(),
             Ok(true) => unavailable("RabbitMQ ended the subscription"),
             Err(error) => error,
         }
@@ -197,8 +196,8 @@ impl Member {
         let _ = self.deliveries.send(Ok(Delivery::of_message(tag, message_of(message))));
     }
 
-    async fn carry_out(&mut self, command: Command) -> Result<(), BrokerError> {
-        let Command::Acknowledge { tags, done } = command;
+    async fn carry_out(&mut self, command: Acknowledge) -> Result<(), BrokerError> {
+        let Acknowledge { tags, done } = command;
         let outcome = self.acknowledge(&tags).await;
         let failed = outcome.is_err();
         let _ = done.send(outcome);

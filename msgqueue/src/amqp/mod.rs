@@ -38,7 +38,7 @@ mod wire;
 
 use std::sync::Arc;
 
-pub use url::{AmqpUrl, AmqpUrlError};
+pub use url::AmqpUrl;
 
 use crate::{Broker, BrokerError};
 use emitter::AmqpEmitter;

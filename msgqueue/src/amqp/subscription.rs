@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use super::member::Command;
+use super::member::Acknowledge;
 use crate::{BrokerError, Delivery, DeliveryTag, Subscription};
 
 /// Batches are not larger, whatever is asked for.
@@ -10,7 +10,7 @@ const MAX_BATCH: usize = 4_096;
 /// The end of a member that the consumer holds. With it the member leaves.
 pub(super) struct AmqpSubscription {
     pub(super) deliveries: mpsc::UnboundedReceiver<Result<Delivery, BrokerError>>,
-    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) commands: mpsc::Sender<Acknowledge>,
     /// What came behind the deliveries that were returned last.
     pub(super) failed: Option<BrokerError>,
 }
@@ -41,7 +41,7 @@ impl Subscription for AmqpSubscription {
     async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), BrokerError> {
         let (done, outcome) = oneshot::channel();
         let tags = tags.to_vec();
-        let sent = self.commands.send(Command::Acknowledge { tags, done }).await;
+        let sent = self.commands.send(Acknowledge { tags, done }).await;
         sent.map_err(|_| BrokerError::Closed)?;
         outcome.await.map_err(|_| BrokerError::Closed)?
     }

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use lapin::uri::AMQPUri;
-use thiserror::Error;
 use url::Url;
 
-use crate::EventNames;
+use crate::{EventNames, UrlError};
 
 /// Seconds without a sign of life, after which a connection counts as dead twice over.
 const HEARTBEAT: u16 = 10;
@@ -35,22 +34,14 @@ pub struct AmqpUrl {
     pub(super) roots: Option<PathBuf>,
 }
 
-/// Names the part of the URL and the rule that it breaks, and no password.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{part} {rule}")]
-pub struct AmqpUrlError {
-    part: String,
-    rule: String,
-}
-
 impl FromStr for AmqpUrl {
-    type Err = AmqpUrlError;
+    type Err = UrlError;
 
-    fn from_str(text: &str) -> Result<Self, AmqpUrlError> {
-        let url = Url::parse(text).map_err(|fault| broken("the URL", &format!("cannot be read: {fault}")))?;
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let url = Url::parse(text).map_err(|fault| UrlError::new("the URL", format!("cannot be read: {fault}")))?;
         let uri = text.parse::<AMQPUri>();
         let mut parsed = Self {
-            uri: uri.map_err(|fault| broken("the URL", &format!("cannot be read: {}", without(&fault, text))))?,
+            uri: uri.map_err(|fault| UrlError::new("the URL", format!("cannot be read: {}", without(&fault, text))))?,
             exchange: "events".to_owned(),
             names: EventNames::Dotted,
             roots: None,
@@ -70,14 +61,14 @@ impl FromStr for AmqpUrl {
 }
 
 impl AmqpUrl {
-    fn take(&mut self, name: &str, value: &str) -> Result<(), AmqpUrlError> {
+    fn take(&mut self, name: &str, value: &str) -> Result<(), UrlError> {
         match name {
             "exchange" if is_name(value) => self.exchange = value.to_owned(),
-            "exchange" => return Err(broken(name, "is 1 to 100 letters, digits, `.`, `_` or `-`")),
-            "names" => self.names = value.parse().map_err(|rule| broken(name, rule))?,
+            "exchange" => return Err(UrlError::new(name, "is 1 to 100 letters, digits, `.`, `_` or `-`")),
+            "names" => self.names = value.parse().map_err(|rule: &str| UrlError::new(name, rule))?,
             "cacertfile" => self.roots = Some(PathBuf::from(value)),
             known if OF_THE_DRIVER.contains(&known) => {}
-            unknown => return Err(broken(&format!("`{unknown}`"), "is not known in this URL")),
+            unknown => return Err(UrlError::new(&format!("`{unknown}`"), "is not known in this URL")),
         }
         Ok(())
     }
@@ -86,13 +77,6 @@ impl AmqpUrl {
 fn is_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     (1..=100).contains(&text.len()) && text.bytes().all(plain)
-}
-
-fn broken(part: &str, rule: &str) -> AmqpUrlError {
-    AmqpUrlError {
-        part: part.to_owned(),
-        rule: rule.to_owned(),
-    }
 }
 
 fn without(fault: &str, secret: &str) -> String {

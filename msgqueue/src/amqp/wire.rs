@@ -27,11 +27,10 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn of(envelope: &Envelope, names: EventNames) -> Self {
-        let name = names.of(&envelope.name);
-        let Message {
-            mut attributes, body, ..
-        } = Message::from_envelope(envelope);
-        attributes.insert("type".to_owned(), name.clone());
+        let mut message = Message::from_envelope(envelope);
+        names.spell(&mut message);
+        let Message { attributes, body, .. } = message;
+        let name = attributes.get("type").cloned().unwrap_or_default();
         let mut headers = FieldTable::default();
         for (attribute, value) in attributes {
             headers.insert(format!("{PREFIX}{attribute}").into(), text(&value));

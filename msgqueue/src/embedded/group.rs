@@ -6,12 +6,6 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::records;
-use crate::BrokerError;
-
-/// What becomes of the subscriptions of a group that is gone.
-pub(super) fn dropped() -> BrokerError {
-    BrokerError::Refused("the group was dropped".to_owned())
-}
 
 pub(super) fn create(connection: &Connection, name: &str) -> rusqlite::Result<()> {
     connection

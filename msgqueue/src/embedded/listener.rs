@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use super::Log;
 use super::database::broker_error;
 use super::group;
-use super::log::blocking;
 use super::member::Member;
 use super::subscription::EmbeddedSubscription;
 use super::writer::Change;
+use crate::blocking::blocking;
 use crate::{BrokerError, EventListener, Guarantees, Subscription, group_name};
 
 #[async_trait]
@@ -26,7 +26,7 @@ impl EventListener for Log {
     async fn subscribe(&self, group: &str) -> Result<Box<dyn Subscription>, BrokerError> {
         group_name::check(group)?;
         self.writer.submit(Change::CreateGroup(group.to_owned())).await?;
-        let id = self.group_id(group).await?.ok_or_else(group::dropped)?;
+        let id = self.group_id(group).await?.ok_or_else(BrokerError::group_dropped)?;
         let database = Arc::clone(&self.database);
         let member = blocking(move || Member::join(&database, id)).await?;
         Ok(Box::new(EmbeddedSubscription::new(

@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
-
 use super::database::Database;
 use super::records::Record;
 use super::writer::{Change, Writer};
+use crate::blocking::blocking;
 use crate::{Broker, BrokerError, Message};
 
 /// A log that is open. Clones share its thread, which ends with the last of them and the last subscription.
@@ -57,13 +56,4 @@ impl Log {
         }
         self.writer.submit(Change::Append(records)).await
     }
-}
-
-/// Runs database work beside the runtime, which may have one thread only.
-pub(super) async fn blocking<T, W>(work: W) -> Result<T, BrokerError>
-where
-    T: Send + 'static,
-    W: FnOnce() -> Result<T, BrokerError> + Send + 'static,
-{
-    spawn_blocking(work).await.map_err(|_| BrokerError::Closed)?
 }

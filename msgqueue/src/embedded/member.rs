@@ -44,7 +44,7 @@ impl Member {
         // Before the snapshot is taken, so that it shows all that the member before this one acknowledged.
         self.claim()?;
         let taken = self.read(max).map_err(|e| broker_error(&e))?;
-        taken.ok_or_else(group::dropped)
+        taken.ok_or_else(BrokerError::group_dropped)
     }
 
     fn claim(&mut self) -> Result<(), BrokerError> {

@@ -181,7 +181,11 @@ impl Thread {
 
 fn answer(jobs: Vec<Job>, applied: Vec<bool>) {
     for (job, applied) in jobs.into_iter().zip(applied) {
-        let outcome = if applied { Ok(()) } else { Err(group::dropped()) };
+        let outcome = if applied {
+            Ok(())
+        } else {
+            Err(BrokerError::group_dropped())
+        };
         // The caller may have gone.
         let _ = job.done.send(outcome);
     }

@@ -113,7 +113,7 @@ impl Drops {
     pub(super) fn verdict(&self, group: &str, since: &mut i64) -> Option<End> {
         let seen = lock(&self.seen);
         if seen.marker.tells_of(group, *since) {
-            return Some(End::Refused("the group was dropped".to_owned()));
+            return Some(BrokerError::group_dropped().into());
         }
         *since = seen.marker.count;
         let is_silent = seen.at.elapsed() > SILENCE;

@@ -65,7 +65,7 @@ impl Line {
         let deadline = Instant::now() + DELIVERY;
         for envelope in batch {
             let mut message = Message::from_envelope(envelope);
-            wire::spell(&mut message, url.names);
+            url.names.spell(&mut message);
             self.send(&url.topic, &message, &sent, deadline).await?;
         }
         drop(sent);

@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::blocking;
 use super::drops::Drops;
 use super::exchange::Exchange;
 use super::groups::{self, Lookups};
 use super::member::{Member, Membership};
 use super::subscription::KafkaSubscription;
 use super::url::KafkaUrl;
+use crate::blocking::blocking;
 use crate::{BrokerError, EventListener, Guarantees, Subscription, group_name};
 
 pub(super) struct KafkaListener {

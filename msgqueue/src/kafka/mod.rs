@@ -38,10 +38,9 @@ mod wire;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use tokio::task::spawn_blocking;
+pub use url::KafkaUrl;
 
-pub use url::{KafkaUrl, UrlError};
-
+use crate::blocking::blocking;
 use crate::{Broker, BrokerError};
 use emitter::KafkaEmitter;
 use listener::KafkaListener;
@@ -61,15 +60,6 @@ pub async fn open(url: KafkaUrl) -> Result<Broker, BrokerError> {
         })
     })
     .await
-}
-
-/// Runs what blocks beside the runtime, which may have one thread only.
-async fn blocking<T, W>(work: W) -> Result<T, BrokerError>
-where
-    T: Send + 'static,
-    W: FnOnce() -> Result<T, BrokerError> + Send + 'static,
-{
-    spawn_blocking(work).await.map_err(|_| BrokerError::Closed)?
 }
 
 /// Closing a client blocks, and may happen where there is no runtime any more.

@@ -4,9 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
-use thiserror::Error;
 
-use crate::EventNames;
+use crate::{EventNames, UrlError};
 
 const DEFAULT_TOPIC: &str = "events";
 const DEFAULT_PARTITIONS: i32 = 6;
@@ -82,30 +81,13 @@ pub struct KafkaUrl {
     pub(super) properties: Vec<(String, String)>,
 }
 
-/// Names the part of the URL that is wrong and the rule that it breaks, in one line and without any secret.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{part}` {rule}")]
-pub struct UrlError {
-    part: String,
-    rule: String,
-}
-
-impl UrlError {
-    fn new(part: &str, rule: impl Into<String>) -> Self {
-        Self {
-            part: part.escape_debug().to_string(),
-            rule: rule.into(),
-        }
-    }
-}
-
 impl FromStr for KafkaUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let rest = text
             .strip_prefix("kafka:")
-            .ok_or_else(|| UrlError::new("kafka:", "has to stand at the beginning"))?;
+            .ok_or_else(|| broken("kafka:", "has to stand at the beginning"))?;
         let (servers, query) = rest.split_once('?').unwrap_or((rest, ""));
         check_servers(servers)?;
         let mut url = Self {
@@ -129,13 +111,10 @@ impl KafkaUrl {
         match name.as_str() {
             "topic" => self.topic = topic(value)?,
             "partitions" => self.partitions = partitions(&value)?,
-            "names" => self.names = value.parse().map_err(|rule: &str| UrlError::new("names", rule))?,
+            "names" => self.names = value.parse().map_err(|rule: &str| broken("names", rule))?,
             "assign" => self.assign = pinned(&value)?,
             name if is_ours(name) => {
-                return Err(UrlError::new(
-                    name,
-                    "cannot be set: the adapter relies on its own value",
-                ));
+                return Err(broken(name, "cannot be set: the adapter relies on its own value"));
             }
             _ => self.set_property(name, value)?,
         }
@@ -144,7 +123,7 @@ impl KafkaUrl {
 
     fn set_property(&mut self, name: String, value: String) -> Result<(), UrlError> {
         if self.property(&name).is_some() {
-            return Err(UrlError::new(&name, "may stand only once"));
+            return Err(broken(&name, "may stand only once"));
         }
         self.properties.push((name, value));
         Ok(())
@@ -170,6 +149,10 @@ fn is_ours(name: &str) -> bool {
     OURS.contains(&name) || name.ends_with("_cb")
 }
 
+fn broken(part: &str, rule: impl Into<String>) -> UrlError {
+    UrlError::new(&format!("`{}`", part.escape_debug()), rule)
+}
+
 fn check_servers(servers: &str) -> Result<(), UrlError> {
     // Where it was meant for another scheme there may be a user with a password before the host.
     let shown = servers.rsplit('@').next().unwrap_or_default();
@@ -178,7 +161,7 @@ fn check_servers(servers: &str) -> Result<(), UrlError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
         let is_host = !host.is_empty() && host.chars().all(plain) && (!host.contains(':') || host.starts_with('['));
         if !is_host || !matches!(port.parse(), Ok(1..=u16::MAX)) {
-            return Err(UrlError::new(
+            return Err(broken(
                 shown,
                 "has to be HOST:PORT, or several of them with commas between",
             ));
@@ -189,14 +172,14 @@ fn check_servers(servers: &str) -> Result<(), UrlError> {
 
 fn decoded_pair(pair: &str) -> Result<(String, String), UrlError> {
     let Some((name, value)) = pair.split_once('=') else {
-        return Err(UrlError::new(
+        return Err(broken(
             "?…",
             "has a part without `=`: it is NAME=VALUE, with `&` between",
         ));
     };
     let name = decoded(name, "?…")?;
     if name.is_empty() {
-        return Err(UrlError::new("?…", "has a value without a name"));
+        return Err(broken("?…", "has a value without a name"));
     }
     let value = decoded(value, &name)?;
     Ok((name, value))
@@ -204,9 +187,9 @@ fn decoded_pair(pair: &str) -> Result<(String, String), UrlError> {
 
 fn decoded(text: &str, part: &str) -> Result<String, UrlError> {
     let bytes: Vec<u8> = percent_decode_str(text).collect();
-    let decoded = String::from_utf8(bytes).map_err(|_| UrlError::new(part, "is not UTF-8 when it is decoded"))?;
+    let decoded = String::from_utf8(bytes).map_err(|_| broken(part, "is not UTF-8 when it is decoded"))?;
     if decoded.contains('\0') {
-        return Err(UrlError::new(part, "has a character zero in it"));
+        return Err(broken(part, "has a character zero in it"));
     }
     Ok(decoded)
 }
@@ -216,7 +199,7 @@ fn topic(name: String) -> Result<String, UrlError> {
     let fits = (1..=MAX_TOPIC).contains(&name.len());
     if !fits || !name.bytes().all(plain) || name == "." || name == ".." {
         let rule = format!("has to be 1 to {MAX_TOPIC} letters, digits, `.`, `_` or `-`, and neither `.` nor `..`");
-        return Err(UrlError::new("topic", rule));
+        return Err(broken("topic", rule));
     }
     Ok(name)
 }
@@ -224,7 +207,7 @@ fn topic(name: String) -> Result<String, UrlError> {
 fn partitions(text: &str) -> Result<i32, UrlError> {
     match text.parse() {
         Ok(number @ 1..=MAX_PARTITIONS) => Ok(number),
-        _ => Err(UrlError::new(
+        _ => Err(broken(
             "partitions",
             format!("has to be a number from 1 to {MAX_PARTITIONS}"),
         )),
@@ -234,10 +217,7 @@ fn partitions(text: &str) -> Result<i32, UrlError> {
 fn pinned(text: &str) -> Result<Vec<i32>, UrlError> {
     let numbers = text.split(',').map(|number| match number.parse() {
         Ok(number @ 0..MAX_PARTITIONS) => Ok(number),
-        _ => Err(UrlError::new(
-            "assign",
-            "has to be numbers of partitions from 0, as `0,2`",
-        )),
+        _ => Err(broken("assign", "has to be numbers of partitions from 0, as `0,2`")),
     });
     let mut numbers = numbers.collect::<Result<Vec<i32>, _>>()?;
     numbers.sort_unstable();

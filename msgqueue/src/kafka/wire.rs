@@ -8,13 +8,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use contracts::EventName;
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{EventNames, Message};
+use crate::Message;
 
 const PREFIX: &str = "ce_";
 const CONTENT_TYPE: &str = "content-type";
@@ -26,15 +25,6 @@ struct Value<'a> {
     event_name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     payload: &'a RawValue,
-}
-
-/// Writes the name of the event as it goes out.
-pub(super) fn spell(message: &mut Message, names: EventNames) {
-    if names == EventNames::CamelCase
-        && let Some(name) = message.attributes.get_mut("type")
-    {
-        *name = EventName::parse(name).camel_case();
-    }
 }
 
 pub(super) fn value(message: &Message) -> Vec<u8> {
@@ -128,6 +118,7 @@ fn read(key: String, mut attributes: BTreeMap<String, String>, value: &[u8]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EventNames;
 
     fn own(body: &str) -> Message {
         let attributes = [("type", "event.booked"), ("datacontenttype", "application/json")];
@@ -152,9 +143,9 @@ mod tests {
     #[test]
     fn names_go_out_as_the_url_says() {
         let mut message = own("{}");
-        spell(&mut message, EventNames::Dotted);
+        EventNames::Dotted.spell(&mut message);
         assert_eq!(message.attributes["type"], "event.booked");
-        spell(&mut message, EventNames::CamelCase);
+        EventNames::CamelCase.spell(&mut message);
         assert_eq!(message.attributes["type"], "eventBooked");
         assert!(value(&message).starts_with(br#"{"eventName":"eventBooked","#));
     }
