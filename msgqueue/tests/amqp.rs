@@ -30,11 +30,8 @@ struct Place(String);
 
 impl Place {
     async fn new() -> Self {
-        Self(format!(
-            "{}?exchange=test-{}",
-            shared(Kind::RabbitMq).await,
-            Uuid::now_v7()
-        ))
+        let url = shared(Kind::RabbitMq).await;
+        Self(Kind::RabbitMq.place(&url, &format!("test-{}", Uuid::now_v7())))
     }
 }
 

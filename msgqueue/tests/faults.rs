@@ -19,9 +19,8 @@ use contracts::Envelope;
 use futures::future::join_all;
 use msgqueue::conformance::envelopes;
 use msgqueue::{Broker, Subscription};
-use testkit::eventually;
 use testkit::servers::{Kind, Server};
-use tokio::task::spawn_blocking;
+use testkit::{eventually, eventually_within};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -84,23 +83,8 @@ async fn emit_all(broker: &Broker, envelopes: &[Arc<Envelope>], size: usize, con
 }
 
 async fn open(url: &str) -> Broker {
-    let opened = async {
-        loop {
-            if let Ok(broker) = msgqueue::open(url).await {
-                return broker;
-            }
-            sleep(PAUSE).await;
-        }
-    };
-    timeout(PATIENCE, opened).await.expect("the broker does not come back")
-}
-
-fn place(server: &Server, kind: Kind) -> String {
-    let name = match kind {
-        Kind::RabbitMq => "exchange",
-        Kind::Kafka => "topic",
-    };
-    format!("{}?{name}=test-{}", server.url(), Uuid::now_v7())
+    let opened = || async { msgqueue::open(url).await.ok() };
+    eventually_within(PATIENCE, "the broker comes back", opened).await
 }
 
 /// What came to a consumer that subscribes anew whenever its subscription ends.
@@ -157,15 +141,15 @@ impl Consumed {
 /// Emits and consumes while `hurt` is done to the server at a third and at half, and then reads everything once more.
 async fn survives(kind: Kind, hurt: fn(&mut Server)) {
     let mut server = Server::start(kind).await;
-    let url = place(&server, kind);
+    let url = kind.place(&server.url(), &format!("test-{}", Uuid::now_v7()));
     let broker = open(&url).await;
     // One that is killed in its first seconds may forget that it has a stream (seen with RabbitMQ 3.10).
-    server = done_to(server, restart).await;
+    server = server.after(restart).await;
     let consuming = tokio::spawn(consume_all(open(&url).await, "during"));
     let emitting = Emitting::start(&broker);
     for part in [MESSAGES / 3, MESSAGES / 2] {
         emitting.reaches(part).await;
-        server = done_to(server, hurt).await;
+        server = server.after(hurt).await;
     }
     let failures = emitting.finish().await;
     let during = consuming.await.unwrap();
@@ -174,15 +158,7 @@ async fn survives(kind: Kind, hurt: fn(&mut Server)) {
         "{kind:?}: {failures} batches emitted again, {} repeats in the log; the consumer began {} times and had {} repeats",
         after.repeats, during.ended, during.repeats
     );
-    spawn_blocking(move || drop(server)).await.unwrap();
-}
-
-async fn done_to(mut server: Server, what: fn(&mut Server)) -> Server {
-    let doing = spawn_blocking(move || {
-        what(&mut server);
-        server
-    });
-    doing.await.unwrap()
+    server.end_for_good().await;
 }
 
 fn restart(server: &mut Server) {

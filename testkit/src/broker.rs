@@ -8,18 +8,23 @@ use crate::servers::{Kind, shared_url};
 
 /// The URL of a place of its own for what lives in `folder`, the same each time. Blocks until the broker is there.
 pub fn broker_url(folder: &Path) -> String {
-    broker_server(folder).unwrap_or_else(|| format!("embedded:{}", folder.join("broker").display()))
+    server_url(folder).unwrap_or_else(|| format!("embedded:{}", folder.join("broker").display()))
 }
 
-/// The same, where it is not the embedded one.
-pub fn broker_server(folder: &Path) -> Option<String> {
+/// What a process that lives in `folder` has to be told in its environment; nothing where the broker is the embedded one,
+/// which is what it takes by itself. Blocks until the broker is there.
+pub fn broker_variable(folder: &Path) -> Option<(&'static str, String)> {
+    server_url(folder).map(|url| ("MYEVENTS_BROKER", url))
+}
+
+fn server_url(folder: &Path) -> Option<String> {
     let name = env::var("MYEVENTS_TEST_BROKER").ok().filter(|name| !name.is_empty())?;
-    let place = place_of(folder);
-    match name.as_str() {
-        "amqp" => Some(format!("{}?exchange={place}", shared_url(Kind::RabbitMq))),
-        "kafka" => Some(format!("{}?topic={place}", shared_url(Kind::Kafka))),
+    let kind = match name.as_str() {
+        "amqp" => Kind::RabbitMq,
+        "kafka" => Kind::Kafka,
         other => panic!("MYEVENTS_TEST_BROKER: `{other}` is neither amqp nor kafka"),
-    }
+    };
+    Some(kind.place(&shared_url(kind), &place_of(folder)))
 }
 
 /// Folders of tests have names that are used once.

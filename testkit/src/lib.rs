@@ -23,8 +23,8 @@ pub mod history;
 mod platform;
 pub mod servers;
 
-pub use broker::{broker_server, broker_url};
-pub use eventually::eventually;
+pub use broker::{broker_url, broker_variable};
+pub use eventually::{eventually, eventually_within};
 
 #[cfg(feature = "platform")]
 pub use {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::{Client, broker_server};
+use crate::{Client, broker_variable};
 
 const START: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(60);
@@ -128,10 +128,8 @@ impl PlatformBuilder {
             command.env(format!("MYEVENTS_EVENT__{key}"), "127.0.0.1:0");
             command.env(format!("MYEVENTS_BOOKING__{key}"), "127.0.0.1:0");
         }
-        if let Some(url) = broker_server(self.folder.path()) {
-            command.env("MYEVENTS_BROKER", url);
-        }
         command
+            .envs(broker_variable(self.folder.path()))
             .envs(self.variables)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

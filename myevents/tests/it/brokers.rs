@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::servers::{Kind, Server, shared};
-use testkit::{Client, Platform, PlatformBuilder};
+use testkit::{Client, Platform, PlatformBuilder, eventually_within};
 use tokio::process::Command;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::support::event_with_seats;
@@ -27,29 +26,10 @@ fn serving(folder: &Path, broker: &str) -> PlatformBuilder {
         .variable("MYEVENTS_BROKER", broker)
 }
 
-async fn hurt(mut server: Server, what: fn(&mut Server)) -> Server {
-    spawn_blocking(move || {
-        what(&mut server);
-        server
-    })
-    .await
-    .unwrap()
-}
-
-/// Returns when `probe` says so; brokers take longer to come back than what is usually waited for.
-async fn in_the_end(what: &str, client: &Client, path: &str, is_so: impl Fn(&serde_json::Value) -> bool) {
-    let looking = async {
-        loop {
-            let reply = client.get(path).await;
-            if is_so(&reply.json()) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, looking)
-        .await
-        .unwrap_or_else(|_| panic!("did not happen: {what}"));
+/// Returns when what is at `path` is as it should be; brokers take longer to come back than what is usually waited for.
+async fn in_the_end(what: &str, client: &Client, path: &str, is_so: impl Fn(&Value) -> bool) {
+    let looked = || async { is_so(&client.get(path).await.json()).then_some(()) };
+    eventually_within(PATIENCE, what, looked).await;
 }
 
 async fn bookings_go_on_without(kind: Kind) {
@@ -59,19 +39,19 @@ async fn bookings_go_on_without(kind: Kind) {
     let client = platform.client();
     let event_id = event_with_seats(&client, 1_200).await;
 
-    let server = hurt(server, Server::stop).await;
+    let server = server.after(Server::stop).await;
     let path = format!("/events/{event_id}/bookings");
     let booked = stream::iter(0..BOOKINGS).map(|_| client.post(&path, json!({"seats": 1})));
     booked
         .buffer_unordered(AT_ONCE)
         .for_each(|reply| async move { drop(reply.expect(201)) })
         .await;
-    let is_degraded = |health: &serde_json::Value| health.to_string().contains("degraded");
+    let is_degraded = |health: &Value| health.to_string().contains("degraded");
     in_the_end("health says so", &client, "/health/ready", is_degraded).await;
     assert_eq!(client.get("/health/ready").await.status, 200);
 
-    let server = hurt(server, Server::begin).await;
-    let counted = |event: &serde_json::Value| event["seats_left"] == 200;
+    let server = server.after(Server::begin).await;
+    let counted = |event: &Value| event["seats_left"] == 200;
     in_the_end("the event shows them", &client, &format!("/events/{event_id}"), counted).await;
     in_the_end(
         "availability shows them",
@@ -85,7 +65,7 @@ async fn bookings_go_on_without(kind: Kind) {
     })
     .await;
     platform.stop().await;
-    spawn_blocking(move || drop(server)).await.unwrap();
+    server.end_for_good().await;
 }
 
 #[tokio::test]
@@ -100,13 +80,13 @@ async fn bookings_go_on_without_kafka() {
 
 async fn a_service_waits_for(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
-    let server = hurt(Server::start(kind).await, Server::stop).await;
+    let server = Server::start(kind).await.after(Server::stop).await;
     let starting = tokio::spawn(serving(folder.path(), &server.url()).start());
-    let server = hurt(server, Server::begin).await;
+    let server = server.after(Server::begin).await;
     let platform: Platform = timeout(PATIENCE, starting).await.unwrap().unwrap();
     event_with_seats(&platform.client(), 10).await;
     platform.stop().await;
-    spawn_blocking(move || drop(server)).await.unwrap();
+    server.end_for_good().await;
 }
 
 #[tokio::test]

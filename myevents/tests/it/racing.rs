@@ -15,7 +15,7 @@ use crate::support::{binary, event_with_seats, get_in_the_end, opera, platform};
 
 const CLIENTS: usize = 64;
 const SEATS: u32 = 1_000;
-const SEATS_OF_MANY: usize = 1_000_000;
+const SEATS_OF_MANY: u32 = 1_000_000;
 
 /// Bookings by id with their seats.
 type Acknowledged = BTreeMap<String, u32>;
@@ -83,19 +83,8 @@ async fn two_booking_services_on_one_journal_sell_every_seat_exactly_once() {
         service("bookingservice", shared.path()).await,
         service("bookingservice", shared.path()).await,
     ];
-    let mut body = opera();
-    body["capacity"] = json!(SEATS);
-    let created = events.client().post("/events", body).await;
-    let event_id = created.expect(201)["id"].as_str().unwrap().to_owned();
-    let token = ("Consistency-Token", created.header("consistency-token").unwrap());
     let clients = bookings.each_ref().map(|service| service.client_of("booking API"));
-    for client in &clients {
-        let path = format!("/events/{event_id}/availability");
-        eventually("the inventory is open", || async {
-            (client.get_with(&path, &[token]).await.status == 200).then_some(())
-        })
-        .await;
-    }
+    let event_id = event_at(&events, &clients, SEATS).await;
 
     let acknowledged = race(&clients, &event_id).await;
     assert_eq!(acknowledged.values().sum::<u32>(), SEATS);
@@ -116,7 +105,7 @@ async fn replicas_that_are_killed_leave_their_part_to_the_others() {
         service("bookingservice", shared.path()).await,
         service("bookingservice", shared.path()).await,
     ]);
-    let event_id = event_at(&events, &replicas[0]).await;
+    let event_id = event_at(&events, &[replicas[0].client_of("booking API")], SEATS_OF_MANY).await;
     let mut acknowledged = Vec::new();
     for _ in 0..3 {
         let client = replicas[1].client_of("booking API");
@@ -137,7 +126,7 @@ async fn replicas_that_are_killed_leave_their_part_to_the_others() {
     acknowledged.sort();
     let journal = walk_inventory(&shared.path().join("store-bookingservice"), &event_id).await;
     assert_eq!(journal.bookings.into_keys().collect::<Vec<_>>(), acknowledged);
-    let left = SEATS_OF_MANY - acknowledged.len();
+    let left = SEATS_OF_MANY - u32::try_from(acknowledged.len()).unwrap();
     for client in [events.client_of("event API"), replicas[0].client_of("booking API")] {
         let path = match client.get(&format!("/events/{event_id}")).await.status {
             200 => format!("/events/{event_id}"),
@@ -151,19 +140,18 @@ async fn replicas_that_are_killed_leave_their_part_to_the_others() {
     }
 }
 
-/// A new event with many seats, open for booking at a replica.
-async fn event_at(events: &Platform, bookings: &Platform) -> String {
+/// A new event with so many seats, open for booking at each replica.
+async fn event_at(events: &Platform, bookings: &[Client], seats: u32) -> String {
     let mut body = opera();
-    body["capacity"] = json!(SEATS_OF_MANY);
+    body["capacity"] = json!(seats);
     let created = events.client_of("event API").post("/events", body).await;
     let event_id = created.expect(201)["id"].as_str().unwrap().to_owned();
     let token = ("Consistency-Token", created.header("consistency-token").unwrap());
-    let (client, path) = (
-        bookings.client_of("booking API"),
-        format!("/events/{event_id}/availability"),
-    );
-    let is_open = || async { (client.get_with(&path, &[token]).await.status == 200).then_some(()) };
-    eventually("the inventory is open", is_open).await;
+    let path = format!("/events/{event_id}/availability");
+    for client in bookings {
+        let is_open = || async { (client.get_with(&path, &[token]).await.status == 200).then_some(()) };
+        eventually("the inventory is open", is_open).await;
+    }
     event_id
 }
 

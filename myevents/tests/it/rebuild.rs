@@ -75,10 +75,8 @@ pub(crate) fn command(folder: &Path) -> Command {
         .args(["rebuild", "booking", "--data-dir"])
         .arg(folder)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    if let Some(url) = testkit::broker_server(folder) {
-        command.env("MYEVENTS_BROKER", url);
-    }
+        .stderr(Stdio::piped())
+        .envs(testkit::broker_variable(folder));
     command
 }
 

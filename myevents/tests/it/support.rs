@@ -136,9 +136,7 @@ pub(crate) async fn myevents(arguments: &[&str]) -> Outcome {
         .iter()
         .skip_while(|argument| **argument != "--data-dir")
         .nth(1);
-    if let Some(url) = folder.and_then(|folder| testkit::broker_server(Path::new(folder))) {
-        command.env("MYEVENTS_BROKER", url);
-    }
+    command.envs(folder.and_then(|folder| testkit::broker_variable(Path::new(folder))));
     let ended = tokio::task::spawn_blocking(move || command.output())
         .await
         .unwrap()

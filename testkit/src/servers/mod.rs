@@ -42,4 +42,12 @@ impl Kind {
             Self::RabbitMq => "MYEVENTS_TEST_AMQP",
         }
     }
+
+    /// The URL of a place of its own at the server of this URL.
+    pub fn place(self, url: &str, name: &str) -> String {
+        match self {
+            Self::Kafka => format!("{url}?topic={name}"),
+            Self::RabbitMq => format!("{url}?exchange={name}"),
+        }
+    }
 }

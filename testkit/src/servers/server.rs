@@ -56,7 +56,7 @@ impl Server {
     pub async fn start(kind: Kind) -> Self {
         let starting = spawn_blocking(move || {
             let [port, public_port] = ports::free();
-            let mut server = Self::prepare(kind, new_folder(), false, port, public_port);
+            let mut server = Self::launch(kind, new_folder(), false, port, public_port);
             server.proxy = Some(Proxy::start(public_port, port));
             server
         });
@@ -66,17 +66,17 @@ impl Server {
     /// One for many, without a network of its own. Blocks until it is ready.
     pub fn start_plain(kind: Kind) -> Self {
         let [port] = ports::free();
-        Self::prepare(kind, new_folder(), false, port, port)
+        Self::launch(kind, new_folder(), false, port, port)
     }
 
     /// One that keeps what it has in `folder`, and finds it there again. Blocks until it is ready.
     pub fn start_in(kind: Kind, folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
         let [port] = ports::free();
-        Self::prepare(kind, folder.canonicalize().unwrap(), true, port, port)
+        Self::launch(kind, folder.canonicalize().unwrap(), true, port, port)
     }
 
-    fn prepare(kind: Kind, folder: PathBuf, keeps_folder: bool, port: u16, public_port: u16) -> Self {
+    fn launch(kind: Kind, folder: PathBuf, keeps_folder: bool, port: u16, public_port: u16) -> Self {
         let recipe = kind.recipe();
         (recipe.install)();
         let mut guardian = Guardian::of(&folder, keeps_folder);
@@ -99,6 +99,20 @@ impl Server {
         };
         server.begin();
         server
+    }
+
+    /// It, after something was done to it that blocks.
+    pub async fn after(mut self, what: fn(&mut Self)) -> Self {
+        let doing = spawn_blocking(move || {
+            what(&mut self);
+            self
+        });
+        doing.await.unwrap()
+    }
+
+    /// Ends it and removes its folder.
+    pub async fn end_for_good(self) {
+        spawn_blocking(move || drop(self)).await.unwrap();
     }
 
     /// The broker's URL.
