@@ -6,7 +6,7 @@ use chassis::consumer::HandlerError;
 use chassis::desk::{Desk, Request};
 use chassis::faults;
 use chassis::policies::{Policy, not_carried_out};
-use contracts::{Actor, DomainEvent, EventDetails, InventoryTerms, StreamId, StreamKind};
+use contracts::{DomainEvent, EventDetails, InventoryTerms, StreamId, StreamKind};
 
 use crate::domain::inventory::{Inventory, InventoryCommand};
 use crate::sales_metrics::SalesMetrics;
@@ -58,13 +58,7 @@ impl FollowEvents {
         let Ok(stream) = StreamId::new(StreamKind::Inventory, event_id) else {
             return Ok(());
         };
-        let request = Request {
-            command,
-            actor: Actor::system(),
-            idempotency: None,
-            if_version: None,
-            trace: None,
-        };
+        let request = Request::of_system(command);
         match self.inventories.handle_in_background(&stream, request).await {
             Ok(_) => Ok(()),
             Err(error) => not_carried_out(recorded, error),

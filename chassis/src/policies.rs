@@ -8,7 +8,7 @@ use contracts::{StreamId, StreamKind};
 use futures::StreamExt;
 use persistence::{DocumentStore, Write};
 
-use crate::consumer::{Handler, HandlerError, Refusal};
+use crate::consumer::{Adoption, ForeignMessage, Handler, HandlerError, Refusal};
 use crate::desk::DeskError;
 use crate::faults;
 use crate::recorded::Recorded;
@@ -23,6 +23,11 @@ pub trait Policy: Send + Sync {
     fn kinds(&self) -> &'static [StreamKind];
 
     async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError>;
+
+    /// Makes something of a message of another program. See [`Handler::adopt`].
+    async fn adopt(&self, _foreign: &ForeignMessage) -> Result<Adoption, HandlerError> {
+        Ok(Adoption::Ignored)
+    }
 }
 
 /// Why a command that `recorded` led to was not carried out. A rejection is final, and no fault of the policy's.
@@ -30,21 +35,31 @@ pub trait Policy: Send + Sync {
 /// # Errors
 /// [`HandlerError::Refused`] where trying again cannot help, else [`HandlerError::NotYet`].
 pub fn not_carried_out<R>(recorded: &Recorded, error: DeskError<R>) -> Result<(), HandlerError> {
-    let detail = match error {
-        DeskError::Rejected(_) => return Ok(()),
-        DeskError::TooLarge => "what it leads to is too large for one commit".to_owned(),
-        DeskError::Unreadable(detail) => format!("what it leads to is of a stream that cannot be read: {detail}"),
-        DeskError::VersionMismatch { .. } | DeskError::KeyReused | DeskError::Busy => {
-            return Err(HandlerError::NotYet("the desk is busy".to_owned()));
-        }
-        DeskError::Store(error) => return Err(HandlerError::NotYet(error.to_string())),
-    };
+    let Some(detail) = why_not(error)? else { return Ok(()) };
     Err(HandlerError::Refused(vec![Refusal {
         stream: recorded.envelope.stream.clone(),
         version: recorded.envelope.version,
         detail,
         holds_up: true,
     }]))
+}
+
+/// Why a command can never be carried out; `None` where it is rejected.
+///
+/// # Errors
+/// [`HandlerError::NotYet`] where trying again may help.
+pub fn why_not<R>(error: DeskError<R>) -> Result<Option<String>, HandlerError> {
+    match error {
+        DeskError::Rejected(_) => Ok(None),
+        DeskError::TooLarge => Ok(Some("what it leads to is too large for one commit".to_owned())),
+        DeskError::Unreadable(detail) => Ok(Some(format!(
+            "what it leads to is of a stream that cannot be read: {detail}"
+        ))),
+        DeskError::VersionMismatch { .. } | DeskError::KeyReused | DeskError::Busy => {
+            Err(HandlerError::NotYet("the desk is busy".to_owned()))
+        }
+        DeskError::Store(error) => Err(HandlerError::NotYet(error.to_string())),
+    }
 }
 
 /// A reaction to `recorded` that was carried out but for some of it, and that keeps nothing behind it waiting.
@@ -99,6 +114,17 @@ impl Handler for Policies {
         } else {
             Err(HandlerError::Refused(refused))
         }
+    }
+
+    /// By the first policy that makes something of it.
+    async fn adopt(&self, foreign: &ForeignMessage) -> Result<Adoption, HandlerError> {
+        for policy in &self.policies {
+            let adoption = policy.adopt(foreign).await?;
+            if adoption != Adoption::Ignored {
+                return Ok(adoption);
+            }
+        }
+        Ok(Adoption::Ignored)
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod audit;
 mod domain;
 mod http;
+mod input;
 mod policies;
 mod views;
 
@@ -24,7 +25,7 @@ use crate::audit::HistoryAudit;
 use crate::domain::event::Event;
 use crate::domain::location::Location;
 use crate::http::EventApi;
-use crate::policies::FollowLocation;
+use crate::policies::{AdoptForeign, FollowLocation};
 use crate::views::events::EventsView;
 use crate::views::locations::LocationsView;
 
@@ -57,7 +58,11 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     let views = service.start_views(all_views()).await?;
     let documents = Arc::clone(&service.stores.documents);
     let follow = FollowLocation::open(events.clone(), locations.clone(), documents).await?;
-    service.start_policies(vec![Arc::new(follow)]).await?;
+    let adopt = AdoptForeign {
+        events: events.clone(),
+        locations: locations.clone(),
+    };
+    service.start_policies(vec![Arc::new(follow), Arc::new(adopt)]).await?;
     let api = EventApi {
         events,
         locations,

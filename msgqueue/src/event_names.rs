@@ -1,8 +1,20 @@
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use contracts::EventName;
+use serde_json::{Map, Value};
 
 use crate::Message;
+
+/// The attribute that lists, with commas, what stands in the body only so that others can read it.
+const ALIASES: &str = "aliases";
+/// Fields that the original services' code calls otherwise than their book's text: the event's name, ours, theirs.
+const THEIR_FIELDS: [(&str, &str, &str); 4] = [
+    ("event.booked", "event_id", "eventId"),
+    ("event.booked", "user_id", "userId"),
+    ("location.created", "open_time", "openTime"),
+    ("location.created", "close_time", "closeTime"),
+];
 
 /// How events' names are written on the wire. Both spellings are read, whichever is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -10,19 +22,59 @@ pub enum EventNames {
     /// `event.created`
     #[default]
     Dotted,
-    /// `eventCreated`, as the original services have it.
+    /// `eventCreated`, as the original services have it; their names of fields are written beside ours.
     CamelCase,
 }
 
 impl EventNames {
-    /// Writes a message's name as it goes out.
+    /// Writes a message as it goes out.
     pub fn spell(self, message: &mut Message) {
-        if self == Self::CamelCase
-            && let Some(name) = message.attributes.get_mut("type")
-        {
-            *name = EventName::parse(name).camel_case();
+        if self == Self::Dotted {
+            return;
+        }
+        let Some(name) = message.attributes.get("type") else {
+            return;
+        };
+        let name = EventName::parse(name);
+        add_aliases(&name, message);
+        message.attributes.insert("type".to_owned(), name.camel_case());
+    }
+}
+
+fn add_aliases(name: &EventName, message: &mut Message) {
+    let theirs: Vec<_> = THEIR_FIELDS.iter().filter(|(of, ..)| *of == name.as_str()).collect();
+    if theirs.is_empty() {
+        return;
+    }
+    let Ok(mut fields) = serde_json::from_slice::<Map<String, Value>>(&message.body) else {
+        return;
+    };
+    let mut added = Vec::new();
+    for (_, ours, theirs) in theirs {
+        if let Some(value) = fields.get(*ours).cloned() {
+            fields.insert((*theirs).to_owned(), value);
+            added.push(*theirs);
         }
     }
+    if added.is_empty() {
+        return;
+    }
+    message.attributes.insert(ALIASES.to_owned(), added.join(","));
+    message.body = Value::from(fields).to_string().into_bytes();
+}
+
+/// The body as it was before anything was written beside it.
+pub(crate) fn without_aliases(message: &Message) -> Cow<'_, [u8]> {
+    let Some(aliases) = message.attributes.get(ALIASES) else {
+        return Cow::Borrowed(&message.body);
+    };
+    let Ok(mut fields) = serde_json::from_slice::<Map<String, Value>>(&message.body) else {
+        return Cow::Borrowed(&message.body);
+    };
+    for alias in aliases.split(',') {
+        fields.remove(alias);
+    }
+    Cow::Owned(Value::from(fields).to_string().into_bytes())
 }
 
 impl FromStr for EventNames {

@@ -7,6 +7,8 @@ use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, IdempotencyDiges
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::event_names::without_aliases;
+
 /// The attribute that tells why what was stored as an envelope is none any more.
 const DAMAGED: &str = "damaged";
 
@@ -89,6 +91,14 @@ impl Message {
             .any(|name| self.attributes.contains_key(*name))
     }
 
+    /// What another program calls it, if it is one of theirs and told by its name.
+    pub fn foreign_name(&self) -> Option<EventName> {
+        if self.is_meant_as_envelope() {
+            return None;
+        }
+        self.attributes.get("type").map(|name| EventName::parse(name))
+    }
+
     /// # Errors
     /// [`MessageError`] names the first attribute that is missing or malformed.
     pub fn to_envelope(&self) -> Result<Envelope, MessageError> {
@@ -108,7 +118,7 @@ impl Message {
             time: self.parsed("time")?,
             actor: Actor::new(self.required("actor")?),
             idempotency: self.idempotency(),
-            payload: serde_json::from_slice(&self.body).map_err(MessageError::Body)?,
+            payload: serde_json::from_slice(&without_aliases(self)).map_err(MessageError::Body)?,
         };
         let hash = Hash::parse(self.required("hash")?).ok_or(MessageError::Malformed("hash"))?;
         Ok(Envelope::claimed(sealed, hash, self.trace()))

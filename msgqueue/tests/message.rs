@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use contracts::{Actor, Envelope, IdempotencyDigests, TraceContext};
+use contracts::{Actor, Envelope, EventName, IdempotencyDigests, TraceContext};
 use msgqueue::conformance::envelope;
-use msgqueue::{Delivery, DeliveryTag, Message, MessageError};
+use msgqueue::{Delivery, DeliveryTag, EventNames, Message, MessageError};
+use serde_json::{Value, json};
 
 fn one(key: &str, version: u64) -> Envelope {
     Arc::unwrap_or_clone(envelope(key, version))
@@ -62,6 +63,30 @@ fn both_spellings_of_a_name_are_read() {
     let mut message = Message::from_envelope(&envelope);
     message.attributes.insert("type".to_owned(), "eventBooked".to_owned());
     assert_eq!(message.to_envelope().unwrap(), envelope);
+}
+
+#[test]
+fn the_original_services_find_their_fields_beside_ours() {
+    let mut booked = full();
+    booked.payload = json!({"booking_id": "7", "event_id": "e", "seats": 2, "user_id": "u"}).into();
+    let mut location = full();
+    location.name = EventName::parse("location.created");
+    location.payload = json!({"id": "1", "name": "Opera", "open_time": 7, "halls": []}).into();
+    for (envelope, theirs) in [
+        (booked, json!({"eventId": "e", "userId": "u"})),
+        (location, json!({"openTime": 7})),
+    ] {
+        let mut message = Message::from_envelope(&envelope);
+        EventNames::CamelCase.spell(&mut message);
+        let body: Value = serde_json::from_slice(&message.body).unwrap();
+        for (field, value) in theirs.as_object().unwrap() {
+            assert_eq!(body[field], *value, "{body}");
+        }
+        assert_eq!(message.to_envelope().unwrap(), envelope);
+        let mut dotted = Message::from_envelope(&envelope);
+        EventNames::Dotted.spell(&mut dotted);
+        assert_eq!(dotted, Message::from_envelope(&envelope));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! to is durable before the progress record, and the progress record before the acknowledgement. A failing store is
 //! tried again in place. What is done with an envelope is the [`Handler`]'s business.
 
+mod foreign;
 pub mod parking;
 mod plan;
 mod progress;
@@ -25,6 +26,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+pub use foreign::{Adoption, ForeignMessage};
 pub(crate) use progress::Kept;
 pub use progress::Progress;
 
@@ -57,6 +59,14 @@ pub trait Handler: Send + Sync {
         batch: &Arc<[Recorded]>,
         documents: &Arc<dyn DocumentStore>,
     ) -> Result<Vec<Write>, HandlerError>;
+
+    /// Makes something of a message of another program, which is of no stream. What it leads to is durable when this
+    /// returns.
+    ///
+    /// May be called again with the same message, so it has to recognise repeats.
+    async fn adopt(&self, _foreign: &ForeignMessage) -> Result<Adoption, HandlerError> {
+        Ok(Adoption::Ignored)
+    }
 }
 
 #[derive(Debug, Error)]

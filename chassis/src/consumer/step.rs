@@ -26,6 +26,7 @@ struct Sorted {
 impl Consumer {
     /// A batch of which something is refused is sorted once more, without that. Until then nothing of it is written.
     pub(crate) async fn step(&self, batch: &[Delivery], parked: &mut HashSet<StreamId>) -> Result<(), StepError> {
+        self.adopt_foreign(batch).await?;
         let mut refused = Refused::default();
         loop {
             let outcome = self.try_step(batch, parked, &refused).await;
@@ -61,9 +62,12 @@ impl Consumer {
         Ok(())
     }
 
-    /// Nobody knows whose a message is that does not tell its stream.
+    /// Nobody knows whose a message is that tells neither its stream nor what it is.
     fn is_concerned(&self, delivery: &Delivery) -> bool {
-        delivery.stream().is_none_or(|stream| self.handler.concerns(&stream))
+        match delivery.stream() {
+            Some(stream) => self.handler.concerns(&stream),
+            None => delivery.message().foreign_name().is_none(),
+        }
     }
 
     /// Applies what is parked of a stream, as far as it now follows.
@@ -112,20 +116,22 @@ impl Consumer {
     }
 
     fn park(&self, sorted: &mut Sorted, message: Message, reason: Reason, detail: String) {
-        let stream = message.stream().map(|stream| stream.to_string()).unwrap_or_default();
-        let version = message.version().unwrap_or(0);
-        sorted.park.push(Parked {
+        sorted.park.push(self.parked(message, reason, detail));
+    }
+
+    pub(super) fn parked(&self, message: Message, reason: Reason, detail: String) -> Parked {
+        Parked {
             group: self.group.clone(),
-            stream,
-            version,
+            stream: message.stream().map(|stream| stream.to_string()).unwrap_or_default(),
+            version: message.version().unwrap_or(0),
             reason,
             detail,
             parked_at: self.clock.now(),
             message,
-        });
+        }
     }
 
-    fn report(&self, parked: &Parked) {
+    pub(super) fn report(&self, parked: &Parked) {
         warn!(
             group = self.group,
             stream = parked.stream,

@@ -55,6 +55,17 @@ pub struct Request<C> {
 }
 
 impl<C> Request<C> {
+    /// What the platform commands of itself, for nobody in particular.
+    pub fn of_system(command: C) -> Self {
+        Self {
+            command,
+            actor: Actor::system(),
+            idempotency: None,
+            if_version: None,
+            trace: None,
+        }
+    }
+
     /// The same request with another command.
     pub fn with<D>(self, command: D) -> Request<D> {
         Request {

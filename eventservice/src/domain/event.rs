@@ -18,6 +18,8 @@ pub(crate) struct Event {
 #[derive(Debug, Clone)]
 pub(crate) enum EventCommand {
     Create(Box<EventDetails>),
+    /// Create it as another program tells of it, unless it is there: it may still lack its location, and so a capacity.
+    Adopt(Box<EventDetails>),
     Change(Box<EventChange>),
     Cancel,
     /// The event's location has changed to this version.
@@ -64,6 +66,8 @@ impl Aggregate for Event {
         match (command, &self.details) {
             (EventCommand::Create(details), None) => decide_creation(details),
             (EventCommand::Create(_), Some(_)) => Err(EventRejection::AlreadyExists),
+            (EventCommand::Adopt(details), None) => decide_adoption(details),
+            (EventCommand::Adopt(_), Some(_)) => Ok(Vec::new()),
             (_, None) => Err(EventRejection::Unknown),
             (EventCommand::Change(_), Some(_)) if self.cancelled => Err(EventRejection::Cancelled),
             (EventCommand::Change(change), Some(details)) => decide_change(details, change),
@@ -103,6 +107,11 @@ impl Event {
 
 fn decide_creation(details: &EventDetails) -> Result<Vec<DomainEvent>, EventRejection> {
     check(details).map_err(EventRejection::Invalid)?;
+    Ok(vec![DomainEvent::EventCreated(details.clone())])
+}
+
+fn decide_adoption(details: &EventDetails) -> Result<Vec<DomainEvent>, EventRejection> {
+    check_times(details).map_err(EventRejection::Invalid)?;
     Ok(vec![DomainEvent::EventCreated(details.clone())])
 }
 
@@ -184,6 +193,12 @@ pub(crate) fn capacity(details: &EventDetails) -> Option<u32> {
 
 /// The rules between fields.
 pub(crate) fn check(details: &EventDetails) -> Result<(), Vec<Violation>> {
+    let mut violations = check_times(details).err().unwrap_or_default();
+    check_seats(details, &mut violations);
+    if violations.is_empty() { Ok(()) } else { Err(violations) }
+}
+
+fn check_times(details: &EventDetails) -> Result<(), Vec<Violation>> {
     let mut violations = Vec::new();
     if details.end_time <= details.start_time {
         violations.push(Violation::new("end_time", "must be after start_time"));
@@ -191,7 +206,6 @@ pub(crate) fn check(details: &EventDetails) -> Result<(), Vec<Violation>> {
         violations.push(Violation::new("end_time", "must be at most 366 days after start_time"));
     }
     check_sales(details, &mut violations);
-    check_seats(details, &mut violations);
     if violations.is_empty() { Ok(()) } else { Err(violations) }
 }
 
@@ -316,6 +330,23 @@ mod tests {
         assert_eq!(capacity(&details), Some(20));
         details.own_capacity = Some(5);
         assert_eq!(capacity(&details), Some(5));
+    }
+
+    #[test]
+    fn an_adopted_event_may_wait_for_its_location_and_follows_it() {
+        let mut details = aida(&opera(&[]));
+        details.location = None;
+        details.location_version = None;
+        let adopt = EventCommand::Adopt(Box::new(details.clone()));
+        let created = Event::default().decide(&adopt, at(-9));
+        assert_eq!(created, Ok(vec![DomainEvent::EventCreated(details.clone())]));
+        let event = given(details.clone());
+        assert_eq!(event.decide(&adopt, at(-9)), Ok(vec![]), "twice");
+        let follow = EventCommand::FollowLocation(opera(&[10, 20]));
+        assert_eq!(changed(event.decide(&follow, at(-9))).capacity, Some(30));
+        details.end_time = details.start_time;
+        let ends_at_once = EventCommand::Adopt(Box::new(details));
+        assert_eq!(fields(Event::default().decide(&ends_at_once, at(-9))), ["end_time"]);
     }
 
     #[test]

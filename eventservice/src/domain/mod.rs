@@ -1,5 +1,7 @@
 //! What an event and a location are, and the rules by which they change. Pure: no I/O, no HTTP.
 
+use std::fmt;
+
 pub(crate) mod event;
 pub(crate) mod location;
 
@@ -16,6 +18,12 @@ impl Violation {
             field,
             rule: rule.into(),
         }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.rule)
     }
 }
 

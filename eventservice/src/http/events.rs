@@ -11,11 +11,11 @@ use contracts::{Actor, DomainEvent, EventDetails, StreamId, StreamKind};
 use jiff::Timestamp;
 use persistence::StoreError;
 
-use super::input::{EmbeddedLocation, EventPatch, NewEvent, read_event_change};
 use super::replies::EventReply;
 use super::{EventApi, field_errors, list as listing};
 use crate::domain::event::{self, EventCommand, EventRejection, Place};
 use crate::domain::location::{self, LocationCommand};
+use crate::input::{EmbeddedLocation, EventPatch, NewEvent, read_event_change};
 use crate::views::events::{COLLECTION, EventDocument};
 
 /// Create an event, with its location if that is not known yet.

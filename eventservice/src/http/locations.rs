@@ -7,9 +7,9 @@ use chassis::http::{JsonBody, Problem, caller, conditional, freshness, writing};
 use contracts::{Actor, DomainEvent, LocationDetails, StreamId, StreamKind};
 
 use super::EventApi;
-use super::input::{LocationPatch, NewLocation, read_location, read_location_change};
 use super::replies::LocationReply;
 use crate::domain::location::{LocationCommand, LocationRejection};
+use crate::input::{LocationPatch, NewLocation, read_location, read_location_change};
 use crate::views::locations::{BY_NAME, COLLECTION, LocationDocument};
 
 /// Create a location.

@@ -1,7 +1,6 @@
 //! The event service's HTTP interface: decode, call, encode; nothing else.
 
 mod events;
-mod input;
 mod list;
 mod locations;
 mod replies;

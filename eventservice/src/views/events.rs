@@ -85,6 +85,10 @@ pub(crate) enum NotBookable {
     Over,
     /// The booking service has not opened it yet.
     Opening,
+    /// Nobody has told yet of the location that it names.
+    LocationUnknown,
+    /// It has no capacity of its own, and neither has its location.
+    CapacityUnknown,
     SalesNotStarted,
     SalesEnded,
     SoldOut,
@@ -196,10 +200,19 @@ impl EventDocument {
             return Some(NotBookable::SalesNotStarted);
         }
         match self.seats_left() {
-            None => Some(NotBookable::Opening),
+            None => Some(why_not_open(details)),
             Some(0) => Some(NotBookable::SoldOut),
             Some(_) => None,
         }
+    }
+}
+
+/// Only events that another program told of may lack what is sold by.
+fn why_not_open(details: &EventDetails) -> NotBookable {
+    match (&details.location, details.capacity) {
+        (_, Some(_)) => NotBookable::Opening,
+        (None, None) => NotBookable::LocationUnknown,
+        (Some(_), None) => NotBookable::CapacityUnknown,
     }
 }
 

@@ -137,6 +137,18 @@ pub(crate) async fn myevents(arguments: &[&str]) -> Outcome {
         .skip_while(|argument| **argument != "--data-dir")
         .nth(1);
     command.envs(folder.and_then(|folder| testkit::broker_variable(Path::new(folder))));
+    outcome(command).await
+}
+
+/// Runs a command of the binary on a data folder and the broker of this URL.
+pub(crate) async fn myevents_at(broker: &str, folder: &Path, arguments: &[&str]) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
+    command.args(arguments).arg("--data-dir").arg(folder);
+    command.env("MYEVENTS_BROKER", broker);
+    outcome(command).await
+}
+
+async fn outcome(mut command: Command) -> Outcome {
     let ended = tokio::task::spawn_blocking(move || command.output())
         .await
         .unwrap()

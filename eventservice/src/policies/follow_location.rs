@@ -12,7 +12,7 @@ use chassis::consumer::HandlerError;
 use chassis::desk::{Desk, Request};
 use chassis::faults;
 use chassis::policies::{Policy, carried_out_but_for, not_carried_out};
-use contracts::{Actor, DomainEvent, EventDetails, LocationDetails, StreamId, StreamKind};
+use contracts::{DomainEvent, EventDetails, LocationDetails, StreamId, StreamKind};
 use persistence::{Collection, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
 use serde_json::json;
 
@@ -124,13 +124,7 @@ impl FollowLocation {
         let Ok(stream) = StreamId::new(StreamKind::Event, event_id) else {
             return Ok(());
         };
-        let request = Request {
-            command: EventCommand::FollowLocation(place),
-            actor: Actor::system(),
-            idempotency: None,
-            if_version: None,
-            trace: None,
-        };
+        let request = Request::of_system(EventCommand::FollowLocation(place));
         match self.events.handle_in_background(&stream, request).await {
             Ok(_) => Ok(()),
             Err(error) => not_carried_out(recorded, error),
@@ -151,7 +145,10 @@ impl Policy for FollowLocation {
                 faults::point("location.noted");
                 self.look_at_location(recorded, details).await
             }
-            DomainEvent::LocationChanged(details) => self.location_changed(recorded, details).await,
+            // Events may have been there before it: programs that are not ours tell of both in any order.
+            DomainEvent::LocationCreated(details) | DomainEvent::LocationChanged(details) => {
+                self.location_changed(recorded, details).await
+            }
             _ => Ok(()),
         }
     }

@@ -1,5 +1,5 @@
-//! Request bodies: their fields, other spellings and bounds. A value that comes out of here keeps its own rule; rules
-//! between fields are the domain's.
+//! What comes from outside, in request bodies and in messages of other programs: its fields, other spellings and bounds.
+//! A value that comes out of here keeps its own rule; rules between fields are the domain's.
 
 use chassis::http::form::{self, Form, Reading};
 use contracts::{EventDetails, Hall, LocationDetails};
@@ -106,6 +106,13 @@ pub(crate) struct NewHall {
 impl NewEvent {
     /// `None` where the form has faults.
     pub(crate) fn read(form: &mut Form) -> Option<Self> {
+        if !form.has(&["location"]) && !form.has(&["location_id"]) {
+            form.fault("location", "is required where location_id is not stated");
+        }
+        Self::read_fields(form)
+    }
+
+    fn read_fields(form: &mut Form) -> Option<Self> {
         let name = form.required(&["name"], form::line(1, 200));
         let start_time = form.required(START, form::time);
         let lasts = form.has(&["duration"]);
@@ -115,9 +122,6 @@ impl NewEvent {
         } else {
             form.required(END, form::time)
         };
-        if !form.has(&["location"]) && !form.has(&["location_id"]) {
-            form.fault("location", "is required where location_id is not stated");
-        }
         let location_id = form.optional(&["location_id"], form::id);
         let location = form.object(&["location"], EmbeddedLocation::read);
         let event = Self {
@@ -163,6 +167,24 @@ impl NewEvent {
             sales_end: self.sales_end,
         }
     }
+}
+
+/// An event of which another program tells, still without its location. What it names as its location may be nothing
+/// that a location can be called: the original service writes its bytes as if they were text.
+pub(crate) fn read_foreign_event(form: &mut Form) -> Option<EventDetails> {
+    let id = form.required(&["id"], form::id);
+    let location_id = form.optional(&["location_id"], |value| Ok(form::id(value).unwrap_or_default()));
+    let mut details = NewEvent::read_fields(form)?.into_details(id?);
+    details.location_id = location_id.unwrap_or_default();
+    Some(details)
+}
+
+/// A location of which another program tells.
+pub(crate) fn read_foreign_location(form: &mut Form) -> Option<LocationDetails> {
+    let id = form.required(&["id"], form::id);
+    let mut details = read_location(form)?;
+    details.id = id?;
+    Some(details)
 }
 
 /// The end as stated, else by the duration.

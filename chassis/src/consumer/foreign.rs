@@ -1,0 +1,68 @@
+//! Messages of programs that are not ours: a name and a payload, of no stream and without a version. There is no order in
+//! them and no progress to keep; whoever makes something of one has to recognise it when it comes again.
+
+use contracts::EventName;
+use futures::{StreamExt, TryStreamExt, stream};
+use msgqueue::{Delivery, Message};
+
+use super::parking::{Parked, Reason};
+use super::{Consumer, StepError};
+
+/// Messages that are looked at at the same time.
+const CONCURRENT: usize = 64;
+
+/// What another program sent.
+#[derive(Debug)]
+pub struct ForeignMessage {
+    pub name: EventName,
+    pub message: Message,
+}
+
+/// What became of a message of another program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adoption {
+    /// Nobody here knows its name.
+    Ignored,
+    Adopted,
+    /// It is known by its name, and breaks this rule. It is parked.
+    Refused(String),
+}
+
+impl Consumer {
+    pub(super) async fn adopt_foreign(&self, batch: &[Delivery]) -> Result<(), StepError> {
+        let foreign = batch.iter().filter_map(ForeignMessage::of);
+        let mut adopted = stream::iter(foreign.map(|foreign| self.adopt(foreign))).buffer_unordered(CONCURRENT);
+        while let Some(refused) = adopted.try_next().await? {
+            if let Some(parked) = refused {
+                self.report(&parked);
+                self.documents.put(self.parking.writes(&parked).await?).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what is to be parked.
+    async fn adopt(&self, foreign: ForeignMessage) -> Result<Option<Parked>, StepError> {
+        let outcome = match self.handler.adopt(&foreign).await? {
+            Adoption::Ignored => "foreign",
+            Adoption::Adopted => "adopted",
+            Adoption::Refused(rule) => {
+                let detail = format!("{} of another program: {rule}", foreign.name);
+                return Ok(Some(self.parked(foreign.message, Reason::Refused, detail)));
+            }
+        };
+        self.metrics.consumed(&self.group, outcome, 1);
+        Ok(None)
+    }
+}
+
+impl ForeignMessage {
+    fn of(delivery: &Delivery) -> Option<Self> {
+        if delivery.stream().is_some() {
+            return None;
+        }
+        let message = delivery.message();
+        let name = message.foreign_name()?;
+        Some(Self { name, message })
+    }
+}
