@@ -6,14 +6,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chassis::config::{Flags, SettingsError};
+use chassis::config::Flags;
 use chassis::transfer::{Export, ExportError, Exported, Outlet, export};
 use indicatif::ProgressBar;
 use msgqueue::Broker;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::services::ServiceName;
+use crate::services::{BrokerSettingError, shared_broker};
 use crate::{interrupt, output};
 
 const EXAMPLES: &str = "\
@@ -25,7 +25,8 @@ Writes what the log holds when it begins: one envelope a line, of both services,
 may run meanwhile. A message of the log that is no envelope is passed over and named on standard error. What is damaged
 in the log is named as well, everything else is written, and the exit code is 1.
 A file is there under its name when it is whole; a pipe or a device is written to as it is.
-`myevents verify SERVICE --from FILE` proves the file, `myevents restore SERVICE --from FILE` restores a journal from it.";
+`myevents verify SERVICE --from FILE` proves the file, `myevents restore SERVICE --from FILE` restores a journal from it,
+and `myevents import --from FILE` publishes it to another broker.";
 
 /// Messages that are not exported are named up to this number.
 const MOST_NAMED: u64 = 10;
@@ -43,9 +44,7 @@ pub(crate) struct Options {
 #[derive(Debug, Error)]
 pub(crate) enum CommandError {
     #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error("the services have different brokers, {0} and {1}; set one with --conf")]
-    DifferentBrokers(String, String),
+    Settings(#[from] BrokerSettingError),
     #[error("there is no log at {0}; --data-dir and --conf have to be those of the services")]
     NoLog(String),
     #[error("configuration: broker: {0}")]
@@ -91,19 +90,11 @@ fn report(exported: &Exported) -> Result<(), CommandError> {
 }
 
 async fn open(flags: &Flags) -> Result<Broker, CommandError> {
-    let (event, booking) = (
-        ServiceName::Event.settings(flags)?,
-        ServiceName::Booking.settings(flags)?,
-    );
-    if event.broker != booking.broker {
-        let shown = [event.broker, booking.broker].map(|url| msgqueue::without_secrets(&url));
-        let [event, booking] = shown;
-        return Err(CommandError::DifferentBrokers(event, booking));
+    let url = shared_broker(flags)?;
+    if !msgqueue::is_there(&url) {
+        return Err(CommandError::NoLog(url));
     }
-    if !msgqueue::is_there(&event.broker) {
-        return Err(CommandError::NoLog(event.broker));
-    }
-    Ok(msgqueue::open(&event.broker).await?)
+    Ok(msgqueue::open(&url).await?)
 }
 
 /// What is no plain file keeps its place: a pipe, a device, or a link to anything.

@@ -5,6 +5,7 @@
 mod api;
 mod demo;
 mod export;
+mod import;
 mod interrupt;
 mod load;
 mod output;
@@ -53,6 +54,8 @@ enum Command {
     Verify(verify::Options),
     /// Write the log as JSON lines, one envelope each
     Export(export::Options),
+    /// Publish an exported log to a broker that does not have it
+    Import(import::Options),
     /// Fill a service's empty journal from an exported log
     Restore(restore::Options),
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Rebuild(options) => binary::run(rebuild::run(options)),
         Command::Verify(options) => binary::run(verify::run(options)),
         Command::Export(options) => binary::run(export::run(options)),
+        Command::Import(options) => binary::run(import::run(options)),
         Command::Restore(options) => binary::run(restore::run(options)),
     }
 }

@@ -1,9 +1,9 @@
-//! Which of the two services a command is about.
+//! Which of the two services a command is about, and the broker that both share.
 
-use chassis::config::Flags;
-use chassis::config::{Settings, SettingsError};
+use chassis::config::{Flags, Settings, SettingsError};
 use chassis::operator::Profile;
 use clap::ValueEnum;
+use thiserror::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ServiceName {
@@ -24,4 +24,24 @@ impl ServiceName {
     pub(crate) fn settings(self, flags: &Flags) -> Result<Settings, SettingsError> {
         Settings::load(self.profile().defaults, flags)
     }
+}
+
+/// Why there is no one broker to work on.
+#[derive(Debug, Error)]
+pub(crate) enum BrokerSettingError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("the services have different brokers, {0} and {1}; set one with --conf")]
+    Differ(String, String),
+}
+
+/// The URL of the broker that both services write to.
+pub(crate) fn shared_broker(flags: &Flags) -> Result<String, BrokerSettingError> {
+    let event = ServiceName::Event.settings(flags)?.broker;
+    let booking = ServiceName::Booking.settings(flags)?.broker;
+    if event == booking {
+        return Ok(event);
+    }
+    let [event, booking] = [event, booking].map(|url| msgqueue::without_secrets(&url));
+    Err(BrokerSettingError::Differ(event, booking))
 }

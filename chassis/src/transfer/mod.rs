@@ -2,6 +2,7 @@
 
 mod assembly;
 mod export;
+mod import;
 mod lines;
 mod outlet;
 mod restore;
@@ -9,6 +10,7 @@ mod restore;
 pub use assembly::Incomplete;
 pub(crate) use assembly::{Assembly, Taken};
 pub use export::{Export, ExportError, Exported, export};
+pub use import::{ImportError, Importable, check_import, import};
 pub(crate) use lines::Lines;
 pub use outlet::Outlet;
 pub use restore::{RestoreError, Restored, restore};

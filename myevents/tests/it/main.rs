@@ -21,6 +21,7 @@ mod http_conventions;
 mod idempotency;
 mod journal;
 mod load;
+mod moving;
 mod originals;
 mod parked;
 mod racing;

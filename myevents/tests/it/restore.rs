@@ -124,6 +124,76 @@ async fn a_platform_that_is_restored_from_its_log_is_as_it_was() {
     assert!(refused.contains("the journal is not empty"), "{refused}");
 }
 
+/// What `verify` says of each view, once the views have taken in the whole log.
+async fn digests(service: &str, folder: &Path) -> Vec<String> {
+    let verified = || async {
+        let output = operate("verify", service, folder, &[]).await.succeeded();
+        output.contains("Everything agrees.").then_some(output)
+    };
+    let output = eventually("the views have taken in the log", verified).await;
+    let views = output.lines().skip_while(|line| !line.starts_with("VIEW  "));
+    views.take_while(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_platform_that_has_lost_its_stores_is_built_from_the_log_alone() {
+    let (folder, file) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    let services = ["event", "booking"];
+    let platform = platform_in(folder.path()).await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 50).await;
+    let path = format!("/events/{event_id}/bookings");
+    let key = [("Idempotency-Key", "kept")];
+    let kept = client.post_with(&path, &key, json!({"seats": 2})).await.expect(201);
+    let booked = client.post(&path, json!({"seats": 4})).await.expect(201);
+    let cancel = format!("/bookings/{}", booked["id"].as_str().unwrap());
+    client.delete(&cancel).await.expect(200);
+    let capacity = json!({"capacity": 60});
+    client
+        .patch_with(&format!("/events/{event_id}"), &[], capacity)
+        .await
+        .expect(200);
+    eventually("both services see it", || async {
+        let [event, _, left] = seen(&client, &event_id).await;
+        (event["seats_left"] == 58 && left["seats_left"] == 58).then_some(())
+    })
+    .await;
+    platform.stop().await;
+    let mut before = Vec::new();
+    for service in services {
+        before.push((
+            journal(folder.path(), service).await,
+            digests(service, folder.path()).await,
+        ));
+    }
+    assert!(
+        before
+            .iter()
+            .all(|(journal, digests)| journal.len() > 1 && digests.len() > 2),
+        "{before:?}"
+    );
+
+    export(folder.path(), file.path()).await.succeeded();
+    for service in services {
+        fs::remove_dir_all(folder.path().join(service)).unwrap();
+        restore(service, folder.path(), file.path()).await.succeeded();
+    }
+    let platform = platform_in(folder.path()).await;
+    for (service, (journal_before, digests_before)) in services.into_iter().zip(before) {
+        assert_eq!(journal(folder.path(), service).await, journal_before, "{service}");
+        assert_eq!(digests(service, folder.path()).await, digests_before, "{service}");
+        operate("rebuild", service, folder.path(), &[]).await.succeeded();
+        assert_eq!(digests(service, folder.path()).await, digests_before, "{service}");
+    }
+    let client = platform.client();
+    let again = client.post_with(&path, &key, json!({"seats": 2})).await.expect(201);
+    assert_eq!(again["id"], kept["id"], "the key is still known");
+    client.post_with(&path, &key, json!({"seats": 3})).await.expect(422);
+    client.post(&path, json!({"seats": 59})).await.expect(409);
+    client.post(&path, json!({"seats": 58})).await.expect(201);
+    platform.stop().await;
+}
+
 #[tokio::test]
 async fn a_broker_that_has_everything_already_recognises_it() {
     let folder = tempfile::tempdir().unwrap();
