@@ -13,7 +13,7 @@ use testkit::{Client, Platform, PlatformBuilder, eventually_within};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::support::event_with_seats;
+use crate::support::{event_with_seats, myevents_at};
 
 const BOOKINGS: usize = 1_000;
 const AT_ONCE: usize = 16;
@@ -76,6 +76,110 @@ async fn bookings_go_on_without_rabbitmq() {
 #[tokio::test]
 async fn bookings_go_on_without_kafka() {
     bookings_go_on_without(Kind::Kafka).await;
+}
+
+/// From now on what is large does not get into the event views' queue, and what is small does.
+fn refuse_what_is_large(server: &mut Server) {
+    let limits = r#"{"max-length-bytes":8000,"overflow":"reject-publish"}"#;
+    server.rabbitmqctl(&[
+        "set_policy",
+        "--apply-to",
+        "queues",
+        "small",
+        r"^events\.event\.views",
+        limits,
+    ]);
+}
+
+fn refuse_nothing(server: &mut Server) {
+    server.rabbitmqctl(&["clear_policy", "small"]);
+}
+
+#[tokio::test]
+async fn what_rabbitmq_refuses_in_the_middle_is_waited_for_and_comes_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Kind::RabbitMq).await;
+    let broker = server.url();
+    let platform = serving(folder.path(), &broker).start().await;
+    let client = platform.client();
+    let path = format!("/events/{}", event_with_seats(&client, 10).await);
+    let server = server.after(refuse_what_is_large).await;
+
+    client
+        .patch_with(&path, &[], json!({"description": "long ".repeat(2_000)}))
+        .await
+        .expect(200);
+    client
+        .patch_with(&path, &[], json!({"name": "last", "description": null}))
+        .await
+        .expect(200);
+    let parked = || async {
+        let parked = myevents_at(&broker, folder.path(), &["parked", "list"])
+            .await
+            .succeeded();
+        parked.contains("version 2 has not come yet").then_some(parked)
+    };
+    let parked = eventually_within(PATIENCE, "what came too early is parked", parked).await;
+    assert!(
+        parked.contains("event.views") && !parked.contains("event.policies"),
+        "{parked}"
+    );
+    assert_ne!(platform.metric("event", "myevents_relay_failures_total").await, 0.0);
+    assert_eq!(client.get(&path).await.expect(200)["version"], 1);
+
+    let server = server.after(refuse_nothing).await;
+    let is_last = |event: &Value| event["version"] == 3 && event["name"] == "last";
+    in_the_end("all is applied", &client, &path, is_last).await;
+    let parked = myevents_at(&broker, folder.path(), &["parked", "list"])
+        .await
+        .succeeded();
+    assert!(parked.contains("Nothing is parked"), "{parked}");
+    platform.stop().await;
+    server.end_for_good().await;
+}
+
+/// Kafka's producer gives up after 30 seconds. Then nobody knows what has come and what has not.
+#[tokio::test]
+async fn what_kafka_has_not_confirmed_in_time_is_sent_again_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Kind::Kafka).await;
+    let broker = server.url();
+    let platform = serving(folder.path(), &broker).start().await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 1_200).await;
+    let path = format!("/events/{event_id}/bookings");
+    let book = |count: usize| {
+        let booked = stream::iter(0..count).map(|_| client.post(&path, json!({"seats": 1})));
+        let booked = booked.buffer_unordered(AT_ONCE);
+        booked.for_each(|reply| async move { drop(reply.expect(201)) })
+    };
+    let booking = book(BOOKINGS / 2);
+    let (server, ()) = tokio::join!(server.after(|server| server.pause()), booking);
+    let given_up = || async {
+        let failures = platform.metric("booking", "myevents_relay_failures_total").await;
+        (failures > 0.0).then_some(())
+    };
+    eventually_within(PATIENCE, "the producer gives up", given_up).await;
+    book(BOOKINGS / 2).await;
+    let server = server.after(|server| server.resume()).await;
+
+    let counted = |event: &Value| event["seats_left"] == 200;
+    in_the_end("the event shows them", &client, &format!("/events/{event_id}"), counted).await;
+    for service in ["event", "booking"] {
+        let verify = || async {
+            let verified = myevents_at(&broker, folder.path(), &["verify", service])
+                .await
+                .succeeded();
+            verified.contains("Everything agrees.").then_some(())
+        };
+        eventually_within(PATIENCE, "everything agrees", verify).await;
+    }
+    let parked = myevents_at(&broker, folder.path(), &["parked", "list"])
+        .await
+        .succeeded();
+    assert!(parked.contains("Nothing is parked"), "{parked}");
+    platform.stop().await;
+    server.end_for_good().await;
 }
 
 async fn a_service_waits_for(kind: Kind) {

@@ -10,8 +10,9 @@ use std::time::Duration;
 use super::install;
 use super::server::{Place, Recipe};
 
-/// The script behind Debian's wrapper, which would change to another user.
-const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// The scripts behind Debian's wrapper, which would change to another user.
+const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
+const SERVER: &str = "rabbitmq-server";
 
 pub(super) fn recipe() -> Recipe {
     Recipe {
@@ -26,10 +27,10 @@ pub(super) fn recipe() -> Recipe {
 }
 
 fn install() {
-    if install::on_path("rabbitmq-server").is_some() {
+    if install::on_path(SERVER).is_some() {
         return;
     }
-    install::once("rabbitmq", Path::new(SCRIPT), || {
+    install::once("rabbitmq", &Path::new(SCRIPTS).join(SERVER), || {
         install::run(Command::new("apt-get").args(["update", "-q"]));
         let mut command = Command::new("apt-get");
         command.args(["install", "-qy", "--no-install-recommends", "rabbitmq-server"]);
@@ -37,10 +38,10 @@ fn install() {
     });
 }
 
-fn script() -> PathBuf {
-    match Path::new(SCRIPT) {
-        debian if debian.exists() => debian.to_owned(),
-        _ => install::on_path("rabbitmq-server").expect("RabbitMQ is installed"),
+fn script(name: &str) -> PathBuf {
+    match Path::new(SCRIPTS).join(name) {
+        debian if debian.exists() => debian,
+        _ => install::on_path(name).expect("RabbitMQ is installed"),
     }
 }
 
@@ -61,8 +62,19 @@ fn epmd(place: &Place) -> Command {
 }
 
 fn command(place: &Place) -> Command {
+    command_of(SERVER, place)
+}
+
+/// What operators tell a server by.
+pub(super) fn control(place: &Place, arguments: &[&str]) -> Command {
+    let mut command = command_of("rabbitmqctl", place);
+    command.args(arguments);
+    command
+}
+
+fn command_of(name: &str, place: &Place) -> Command {
     let [directory, distribution] = place.more_ports;
-    let mut command = Command::new(script());
+    let mut command = Command::new(script(name));
     command
         .env("HOME", &place.folder)
         .env("ERL_EPMD_PORT", directory.to_string())

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::guardian::{Guardian, Role};
 use super::proxy::Proxy;
-use super::{Kind, ports};
+use super::{Kind, ports, rabbitmq};
 
 /// Longer than any machine needs.
 const START: Duration = Duration::from_secs(120);
@@ -176,6 +176,12 @@ impl Server {
     /// SIGCONT.
     pub fn resume(&self) {
         self.signal("CONT");
+    }
+
+    /// What operators tell RabbitMQ by. Blocks until it is done.
+    pub fn rabbitmqctl(&self, arguments: &[&str]) {
+        let output = rabbitmq::control(&self.place, arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     fn signal(&self, name: &str) {
