@@ -1,6 +1,7 @@
 //! Brokers that are servers, and what becomes of the platform when they go away, or never come. Each test hurts a server
 //! of its own.
 
+use std::error::Error;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -180,6 +181,60 @@ async fn what_kafka_has_not_confirmed_in_time_is_sent_again_in_order() {
     assert!(parked.contains("Nothing is parked"), "{parked}");
     platform.stop().await;
     server.end_for_good().await;
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let own = error.to_string();
+    error
+        .source()
+        .map_or(own.clone(), |cause| format!("{own}: {}", with_causes(cause)))
+}
+
+/// `trusting` is what the URL has behind it for the certificates in a file to be trusted.
+async fn encrypted(kind: Kind, trusting: fn(&Path) -> String) {
+    let folder = tempfile::tempdir().unwrap();
+    let files = chassis::tls::self_signed(&folder.path().join("pair")).unwrap();
+    let server = Server::start_encrypted(kind, &files.certificate, &files.private_key).await;
+    let url = server.encrypted_url();
+    let trusted = url.clone() + &trusting(&files.certificate);
+    let platform = serving(folder.path(), &trusted).start().await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 10).await;
+    client
+        .post(&format!("/events/{event_id}/bookings"), json!({"seats": 4}))
+        .await
+        .expect(201);
+    let counted = |event: &Value| event["seats_left"] == 6;
+    in_the_end("the booking is seen", &client, &format!("/events/{event_id}"), counted).await;
+    platform.stop().await;
+
+    let other = chassis::tls::self_signed(&folder.path().join("other")).unwrap();
+    let stranger = url + &trusting(&other.certificate);
+    let error = msgqueue::open(&stranger)
+        .await
+        .err()
+        .expect("an unknown certificate is not trusted");
+    assert!(with_causes(&error).contains("certificate"), "{error:?}");
+    let refused = refusal(&trusted.replace("guest", "wrong")).await;
+    assert!(
+        refused.contains("configuration: broker: ") && !refused.contains("wrong"),
+        "{refused}"
+    );
+    server.end_for_good().await;
+}
+
+#[tokio::test]
+async fn rabbitmq_is_spoken_to_by_tls() {
+    encrypted(Kind::RabbitMq, |roots| format!("?cacertfile={}", roots.display())).await;
+}
+
+#[tokio::test]
+async fn kafka_is_spoken_to_by_tls_and_logged_in_to() {
+    let trusting = |roots: &Path| {
+        let login = "security.protocol=SASL_SSL&sasl.mechanism=PLAIN&sasl.username=guest&sasl.password=guest";
+        format!("?{login}&ssl.ca.location={}", roots.display())
+    };
+    encrypted(Kind::Kafka, trusting).await;
 }
 
 async fn a_service_waits_for(kind: Kind) {

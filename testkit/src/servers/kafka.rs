@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::install;
-use super::server::{Place, Recipe};
+use super::server::{Encrypted, Place, Recipe};
 
 const VERSION: &str = "4.1.0";
 
@@ -19,6 +19,7 @@ pub(super) fn recipe() -> Recipe {
         command,
         is_ready: |port| TcpStream::connect(("127.0.0.1", port)).is_ok(),
         url: |port| format!("kafka:127.0.0.1:{port}"),
+        encrypted_url: |port| format!("kafka:localhost:{port}"),
     }
 }
 
@@ -59,15 +60,17 @@ const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
 fn prepare(place: &Place) {
     let properties = place.folder.join("server.properties");
     let [controller, _] = place.more_ports;
-    let settings = format!(
+    let encrypted_port = place.encrypted.as_ref().map(|encrypted| encrypted.port);
+    let listener = |host: &str| encrypted_port.map_or(String::new(), |port| format!(",ENCRYPTED://{host}:{port}"));
+    let mut settings = format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
          controller.quorum.voters=1@127.0.0.1:{controller}\n\
-         listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=CLIENTS://127.0.0.1:{public}\n\
+         listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listens}\n\
+         advertised.listeners=CLIENTS://127.0.0.1:{public}{advertised}\n\
          inter.broker.listener.name=CLIENTS\n\
          controller.listener.names=CONTROLLER\n\
-         listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,ENCRYPTED:SASL_SSL\n\
          log.dirs={folder}/data\n\
          offsets.topic.replication.factor=1\n\
          offsets.topic.num.partitions=4\n\
@@ -76,9 +79,12 @@ fn prepare(place: &Place) {
          group.initial.rebalance.delay.ms=0\n\
          group.min.session.timeout.ms=1000\n",
         port = place.port,
+        listens = listener("127.0.0.1"),
         public = place.public_port,
+        advertised = listener("localhost"),
         folder = place.folder.display(),
     );
+    settings.extend(place.encrypted.iter().map(|it| encrypted(it, &place.folder)));
     fs::write(&properties, settings).unwrap();
     if place.folder.join("data").exists() {
         return;
@@ -86,6 +92,22 @@ fn prepare(place: &Place) {
     let mut format = java("kafka.tools.StorageTool");
     format.args(["format", "--cluster-id", "bXlldmVudHMtdGVzdC0tLS", "--config"]);
     install::run(format.arg(properties));
+}
+
+/// Who comes there has to log in.
+fn encrypted(encrypted: &Encrypted, folder: &Path) -> String {
+    let read = |file: &Path| fs::read_to_string(file).unwrap();
+    let keystore = folder.join("keystore.pem");
+    let pair = read(&encrypted.private_key) + &read(&encrypted.certificate);
+    fs::write(&keystore, pair).unwrap();
+    format!(
+        "sasl.enabled.mechanisms=PLAIN\n\
+         listener.name.encrypted.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+         required user_guest=\"guest\";\n\
+         ssl.keystore.type=PEM\n\
+         ssl.keystore.location={}\n",
+        keystore.display()
+    )
 }
 
 fn command(place: &Place) -> Command {

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::install;
-use super::server::{Place, Recipe};
+use super::server::{Encrypted, Place, Recipe};
 
 /// The scripts behind Debian's wrapper, which would change to another user.
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
@@ -23,6 +23,7 @@ pub(super) fn recipe() -> Recipe {
         command,
         is_ready,
         url: |port| format!("amqp://guest:guest@127.0.0.1:{port}/%2f"),
+        encrypted_url: |port| format!("amqps://guest:guest@localhost:{port}/%2f"),
     }
 }
 
@@ -46,12 +47,27 @@ fn script(name: &str) -> PathBuf {
 }
 
 fn prepare(place: &Place) {
-    let config = format!(
+    let mut config = format!(
         "listeners.tcp.1 = 127.0.0.1:{}\nlog.console = false\ndisk_free_limit.absolute = 100MB\n",
         place.port
     );
+    config.extend(place.encrypted.iter().map(encrypted));
     fs::write(place.folder.join("rabbitmq.conf"), config).unwrap();
     fs::write(place.folder.join("plugins"), "[].").unwrap();
+}
+
+fn encrypted(encrypted: &Encrypted) -> String {
+    let Encrypted {
+        port,
+        certificate,
+        private_key,
+    } = encrypted;
+    format!(
+        "listeners.ssl.1 = 127.0.0.1:{port}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
+         ssl_options.verify = verify_none\n",
+        certificate.display(),
+        private_key.display()
+    )
 }
 
 /// Erlang's directory of nodes. One that the server started would outlive it.

@@ -28,6 +28,8 @@ pub struct Recipe {
     /// Whether the port is served.
     pub(super) is_ready: fn(u16) -> bool,
     pub(super) url: fn(u16) -> String,
+    /// Of its encrypted port; the URL still needs what tells whom to trust.
+    pub(super) encrypted_url: fn(u16) -> String,
 }
 
 /// Where a server lives.
@@ -39,6 +41,16 @@ pub struct Place {
     pub(super) public_port: u16,
     /// For what else it listens to.
     pub(super) more_ports: [u16; 2],
+    /// Where it listens encrypted, if it does.
+    pub(super) encrypted: Option<Encrypted>,
+}
+
+/// A port on which clients are spoken to by TLS.
+pub(super) struct Encrypted {
+    pub(super) port: u16,
+    /// PEM files.
+    pub(super) certificate: PathBuf,
+    pub(super) private_key: PathBuf,
 }
 
 /// A server that can be hurt. Dropping it ends it and removes its folder.
@@ -56,7 +68,7 @@ impl Server {
     pub async fn start(kind: Kind) -> Self {
         let starting = spawn_blocking(move || {
             let [port, public_port] = ports::free();
-            let mut server = Self::launch(kind, new_folder(), false, port, public_port);
+            let mut server = Self::launch(kind, new_folder(), false, [port, public_port], None);
             server.proxy = Some(Proxy::start(public_port, port));
             server
         });
@@ -66,17 +78,36 @@ impl Server {
     /// One for many, without a network of its own. Blocks until it is ready.
     pub fn start_plain(kind: Kind) -> Self {
         let [port] = ports::free();
-        Self::launch(kind, new_folder(), false, port, port)
+        Self::launch(kind, new_folder(), false, [port; 2], None)
+    }
+
+    /// One that speaks TLS as well, with this certificate and its key in PEM files. It knows the user `guest` with the
+    /// password `guest`, and there nobody else.
+    pub async fn start_encrypted(kind: Kind, certificate: &Path, private_key: &Path) -> Self {
+        let [port, encrypted] = ports::free();
+        let encrypted = Encrypted {
+            port: encrypted,
+            certificate: certificate.to_owned(),
+            private_key: private_key.to_owned(),
+        };
+        let starting = move || Self::launch(kind, new_folder(), false, [port; 2], Some(encrypted));
+        spawn_blocking(starting).await.unwrap()
     }
 
     /// One that keeps what it has in `folder`, and finds it there again. Blocks until it is ready.
     pub fn start_in(kind: Kind, folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
         let [port] = ports::free();
-        Self::launch(kind, folder.canonicalize().unwrap(), true, port, port)
+        Self::launch(kind, folder.canonicalize().unwrap(), true, [port; 2], None)
     }
 
-    fn launch(kind: Kind, folder: PathBuf, keeps_folder: bool, port: u16, public_port: u16) -> Self {
+    fn launch(
+        kind: Kind,
+        folder: PathBuf,
+        keeps_folder: bool,
+        [port, public_port]: [u16; 2],
+        encrypted: Option<Encrypted>,
+    ) -> Self {
         let recipe = kind.recipe();
         (recipe.install)();
         let mut guardian = Guardian::of(&folder, keeps_folder);
@@ -85,6 +116,7 @@ impl Server {
             port,
             public_port,
             more_ports: ports::free(),
+            encrypted,
         };
         (recipe.prepare)(&place);
         let helper = recipe.helper.map(|helper| spawn(helper(&place), &place));
@@ -118,6 +150,12 @@ impl Server {
     /// The broker's URL.
     pub fn url(&self) -> String {
         (self.recipe.url)(self.place.public_port)
+    }
+
+    /// The broker's URL by TLS, without the roots to trust.
+    pub fn encrypted_url(&self) -> String {
+        let encrypted = self.place.encrypted.as_ref().expect("it speaks TLS");
+        (self.recipe.encrypted_url)(encrypted.port)
     }
 
     /// Where it keeps what it has.
