@@ -76,6 +76,8 @@ pub enum SettingsError {
     Unreadable(#[from] ConfigError),
 }
 
+/// RabbitMQ's driver takes every question whether a queue is there for an error. What does go wrong its adapter tells.
+const LOG: &str = "info,actix_server=warn,lapin=off";
 const KEYS: &[&str] = &[
     "listen",
     "listen_tls",
@@ -340,7 +342,7 @@ impl Source {
 
     fn logging(&self) -> Result<Logging, SettingsError> {
         let format = self.text("log_format").unwrap_or_else(|| "human".to_owned());
-        let filter = self.text("log").unwrap_or_else(|| "info,actix_server=warn".to_owned());
+        let filter = self.text("log").unwrap_or_else(|| LOG.to_owned());
         if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
             return Err(invalid(
                 "log",

@@ -24,6 +24,9 @@ const MESSAGES: usize = 64;
 /// Different messages that are kept of one version, when it cannot be told yet which is the right one.
 const COPIES: usize = 4;
 
+/// Messages that tell no stream of which a group keeps as many as this: anybody can send them, and the log has them all.
+const STRAYS: usize = 200;
+
 /// Why an envelope is parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -195,12 +198,23 @@ impl Parking {
                 Ok(Vec::new())
             };
         }
+        if parked.stream.is_empty() && self.is_full_of_strays(&parked.group).await? {
+            return Ok(Vec::new());
+        }
         let (readable, broken): (Vec<Copy>, _) = known.into_iter().partition(|copy| copy.parked.reason.is_readable());
         if readable.len() >= if parked.reason.is_readable() { COPIES } else { 1 } {
             return Ok(Vec::new());
         }
         let removals = broken.into_iter().map(|copy| remove(copy.id));
         Ok(removals.chain([put(id_of(parked), parked)?]).collect())
+    }
+
+    async fn is_full_of_strays(&self, group: &str) -> Result<bool, StoreError> {
+        let query = Query {
+            limit: STRAYS,
+            ..of_stream(group, "")
+        };
+        Ok(self.documents.keys(COLLECTION, query).await?.len() == STRAYS)
     }
 
     /// What is parked of the same version; of what has none, the message of the same content.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chassis::Recorded;
 use chassis::consumer::parking::Reason;
-use chassis::consumer::{Handler, HandlerError};
+use chassis::consumer::{Adoption, ForeignMessage, Handler, HandlerError};
 use chassis::health::{Health, State};
 use contracts::{Envelope, Hash, StreamId, Unsealed};
 use msgqueue::Message;
@@ -142,6 +142,78 @@ async fn an_undecodable_message_between_good_ones_holds_up_its_stream_only() {
     parts.emit(&envelopes[1..2]).await;
     applied(&witness, A, &[1, 2, 3]).await;
     consumer.stop().await;
+}
+
+#[tokio::test]
+async fn of_nonsense_without_end_only_some_is_kept() {
+    let parts = Parts::open().await;
+    let witness = Arc::new(Witness::default());
+    let consumer = parts.consume(&witness).await;
+    let nonsense = |number: usize| Message {
+        key: String::new(),
+        attributes: Default::default(),
+        body: number.to_string().into_bytes(),
+    };
+    let mut kept = Vec::new();
+    for (mark, numbers) in [(A, 0..300), (B, 300..600)] {
+        let messages: Vec<Message> = numbers.map(nonsense).collect();
+        parts.log.emit_raw(&messages).await.unwrap();
+        all_consumed(&parts, &witness, mark).await;
+        kept.push(parts.parked().await.len());
+    }
+    assert!((200..=300).contains(&kept[0]) && kept[1] == kept[0], "{kept:?}");
+    assert_eq!(parts.counted(&parked_total("undecodable")), 600);
+    consumer.stop().await;
+}
+
+#[tokio::test]
+async fn a_foreign_message_is_adopted_or_parked_and_never_in_the_way() {
+    let parts = Parts::open().await;
+    let adopting = Arc::new(Adopting::default());
+    let consumer = parts.consume_by(adopting.clone(), Health::default()).await;
+    let foreign = |name: &str| Message {
+        key: String::new(),
+        attributes: [("type".to_owned(), name.to_owned())].into(),
+        body: name.as_bytes().to_vec(),
+    };
+    let messages = ["taken", "unknown", "refused", "later", "taken"].map(foreign);
+    parts.log.emit_raw(&messages).await.unwrap();
+    parts.emit(&bookings(A, 1)).await;
+    let stream = StreamId::parse(A).unwrap();
+    let progress = parts.progress().await;
+    assert!(progress.wait_for(&stream, 1, Duration::from_secs(30)).await.unwrap());
+    let seen = adopting.0.lock().unwrap().clone();
+    assert!(seen.iter().filter(|name| *name == "later").count() > 1, "{seen:?}");
+    let parked = parts.parked().await;
+    assert_eq!(parked.len(), 1, "{parked:?}");
+    assert_eq!((parked[0].reason, parked[0].version), (Reason::Refused, 0));
+    assert_eq!(parked[0].detail, "refused of another program: told to refuse");
+    consumer.stop().await;
+}
+
+/// Notes the names of foreign messages. `later` is not possible at first.
+#[derive(Default)]
+struct Adopting(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Handler for Adopting {
+    async fn handle(&self, _: &Arc<[Recorded]>, _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
+        Ok(Vec::new())
+    }
+
+    async fn adopt(&self, foreign: &ForeignMessage) -> Result<Adoption, HandlerError> {
+        let name = foreign.name.to_string();
+        let mut seen = self.0.lock().unwrap();
+        let is_first = !seen.contains(&name);
+        seen.push(name.clone());
+        match name.as_str() {
+            "taken" => Ok(Adoption::Adopted),
+            "refused" => Ok(Adoption::Refused("told to refuse".to_owned())),
+            "later" if is_first => Err(HandlerError::NotYet("told to wait".to_owned())),
+            "later" => Ok(Adoption::Adopted),
+            _ => Ok(Adoption::Ignored),
+        }
+    }
 }
 
 #[tokio::test]
