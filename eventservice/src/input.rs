@@ -109,10 +109,16 @@ impl NewEvent {
         if !form.has(&["location"]) && !form.has(&["location_id"]) {
             form.fault("location", "is required where location_id is not stated");
         }
-        Self::read_fields(form)
+        let location_id = form.optional(&["location_id"], form::id);
+        let location = form.object(&["location"], EmbeddedLocation::read);
+        Some(Self {
+            location_id,
+            location,
+            ..Self::read_without_place(form)?
+        })
     }
 
-    fn read_fields(form: &mut Form) -> Option<Self> {
+    fn read_without_place(form: &mut Form) -> Option<Self> {
         let name = form.required(&["name"], form::line(1, 200));
         let start_time = form.required(START, form::time);
         let lasts = form.has(&["duration"]);
@@ -122,15 +128,13 @@ impl NewEvent {
         } else {
             form.required(END, form::time)
         };
-        let location_id = form.optional(&["location_id"], form::id);
-        let location = form.object(&["location"], EmbeddedLocation::read);
         let event = Self {
             description: form.optional(&["description"], form::text(0, 10_000)),
             image_url: form.optional(&["image_url"], url),
             organiser: form.optional(&["organiser", "organizer"], form::id),
             duration,
-            location_id,
-            location,
+            location_id: None,
+            location: None,
             hall: form.optional(&["hall"], form::line(1, 200)),
             capacity: form.optional(&["capacity"], form::integer(1, MAX_SEATS)),
             max_seats_per_booking: form.optional(&["max_seats_per_booking"], form::integer(1, MAX_SEATS)),
@@ -170,21 +174,31 @@ impl NewEvent {
 }
 
 /// An event of which another program tells, still without its location. What it names as its location may be nothing
-/// that a location can be called: the original service writes its bytes as if they were text.
+/// that a location can be called: the original service writes the bytes of an id as if they were text.
 pub(crate) fn read_foreign_event(form: &mut Form) -> Option<EventDetails> {
-    let id = form.required(&["id"], form::id);
-    let location_id = form.optional(&["location_id"], |value| Ok(form::id(value).unwrap_or_default()));
-    let mut details = NewEvent::read_fields(form)?.into_details(id?);
+    let id = form.required(&["id"], foreign_id);
+    let location_id = form.optional(&["location_id"], |value| Ok(foreign_id(value).unwrap_or_default()));
+    let mut details = NewEvent::read_without_place(form)?.into_details(id?);
     details.location_id = location_id.unwrap_or_default();
     Some(details)
 }
 
 /// A location of which another program tells.
 pub(crate) fn read_foreign_location(form: &mut Form) -> Option<LocationDetails> {
-    let id = form.required(&["id"], form::id);
+    let id = form.required(&["id"], foreign_id);
     let mut details = read_location(form)?;
     details.id = id?;
     Some(details)
+}
+
+/// One that can stand in a path and in a list, because ours are asked for by it.
+fn foreign_id(value: &Value) -> Reading<String> {
+    let id = form::id(value)?;
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if !id.bytes().all(is_plain) {
+        return Err("must be letters, digits, `-` and `_`".to_owned());
+    }
+    Ok(id)
 }
 
 /// The end as stated, else by the duration.

@@ -25,8 +25,7 @@ Writes what the log holds when it begins: one envelope a line, of both services,
 may run meanwhile. A message of the log that is no envelope is passed over and named on standard error. What is damaged
 in the log is named as well, everything else is written, and the exit code is 1.
 A file is there under its name when it is whole; a pipe or a device is written to as it is.
-`myevents verify SERVICE --from FILE` proves the file, `myevents restore SERVICE --from FILE` restores a journal from it,
-and `myevents import --from FILE` publishes it to another broker.";
+`myevents verify SERVICE --from FILE` proves the file, `myevents restore SERVICE --from FILE` restores a journal from it.";
 
 /// Messages that are not exported are named up to this number.
 const MOST_NAMED: u64 = 10;

@@ -5,12 +5,12 @@
 mod api;
 mod demo;
 mod export;
-mod import;
 mod interrupt;
 mod load;
 mod output;
 mod parked;
 mod rebuild;
+mod republish;
 mod restore;
 mod serve;
 mod services;
@@ -54,8 +54,8 @@ enum Command {
     Verify(verify::Options),
     /// Write the log as JSON lines, one envelope each
     Export(export::Options),
-    /// Publish an exported log to a broker that does not have it
-    Import(import::Options),
+    /// Publish what the journals hold to a broker that does not have it
+    Republish(republish::Options),
     /// Fill a service's empty journal from an exported log
     Restore(restore::Options),
 }
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Command::Rebuild(options) => binary::run(rebuild::run(options)),
         Command::Verify(options) => binary::run(verify::run(options)),
         Command::Export(options) => binary::run(export::run(options)),
-        Command::Import(options) => binary::run(import::run(options)),
+        Command::Republish(options) => binary::run(republish::run(options)),
         Command::Restore(options) => binary::run(restore::run(options)),
     }
 }

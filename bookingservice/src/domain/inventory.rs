@@ -164,7 +164,9 @@ impl Inventory {
         seats: u32,
         now: Timestamp,
     ) -> Result<Vec<DomainEvent>, InventoryRejection> {
-        let terms = self.terms.as_ref().ok_or(InventoryRejection::NotOpened)?;
+        let Some(terms) = &self.terms else {
+            return Err(self.not_opened());
+        };
         self.check_open(terms, now)?;
         self.check_limits(terms, user_id, seats)?;
         Ok(vec![DomainEvent::EventBooked(EventBooked {
@@ -174,6 +176,14 @@ impl Inventory {
             user_id: user_id.to_owned(),
             seats,
         })])
+    }
+
+    /// One may be closed before anybody has said how many seats it has.
+    fn not_opened(&self) -> InventoryRejection {
+        if self.closed {
+            return InventoryRejection::EventCancelled { left: 0 };
+        }
+        InventoryRejection::NotOpened
     }
 
     fn check_open(&self, terms: &InventoryTerms, now: Timestamp) -> Result<(), InventoryRejection> {
@@ -423,6 +433,14 @@ mod tests {
         assert_eq!(
             book(&mut Inventory::default(), "1", "u", 1),
             Err(InventoryRejection::NotOpened)
+        );
+        let never_opened = Inventory {
+            closed: true,
+            ..Inventory::default()
+        };
+        assert_eq!(
+            book(&mut never_opened.clone(), "1", "u", 1),
+            Err(InventoryRejection::EventCancelled { left: 0 })
         );
     }
 

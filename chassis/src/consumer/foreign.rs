@@ -11,6 +11,9 @@ use super::{Consumer, StepError};
 /// Messages that are looked at at the same time.
 const CONCURRENT: usize = 64;
 
+/// As much as a request may have.
+const MAX_BYTES: usize = 256 * 1024;
+
 /// What another program sent.
 #[derive(Debug)]
 pub struct ForeignMessage {
@@ -31,19 +34,29 @@ pub enum Adoption {
 impl Consumer {
     pub(super) async fn adopt_foreign(&self, batch: &[Delivery]) -> Result<(), StepError> {
         let foreign = batch.iter().filter_map(ForeignMessage::of);
-        let mut adopted = stream::iter(foreign.map(|foreign| self.adopt(foreign))).buffer_unordered(CONCURRENT);
-        while let Some(refused) = adopted.try_next().await? {
-            if let Some(parked) = refused {
+        let adopted = stream::iter(foreign.map(|foreign| self.adopt(foreign))).buffer_unordered(CONCURRENT);
+        let refused: Vec<Option<Parked>> = adopted.try_collect().await?;
+        let mut writes = Vec::new();
+        for parked in refused.into_iter().flatten() {
+            let own = self.parking.writes(&parked).await?;
+            if !own.is_empty() {
                 self.report(&parked);
-                self.documents.put(self.parking.writes(&parked).await?).await?;
             }
+            writes.extend(own);
+        }
+        if !writes.is_empty() {
+            self.documents.put(writes).await?;
         }
         Ok(())
     }
 
     /// Returns what is to be parked.
     async fn adopt(&self, foreign: ForeignMessage) -> Result<Option<Parked>, StepError> {
-        let outcome = match self.handler.adopt(&foreign).await? {
+        let adoption = match foreign.message.body.len() {
+            0..=MAX_BYTES => self.handler.adopt(&foreign).await?,
+            _ => Adoption::Refused(format!("it has more than {MAX_BYTES} bytes")),
+        };
+        let outcome = match adoption {
             Adoption::Ignored => "foreign",
             Adoption::Adopted => "adopted",
             Adoption::Refused(rule) => {

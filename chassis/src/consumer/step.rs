@@ -14,6 +14,9 @@ use super::{Consumer, HandlerError, StepError};
 use crate::faults;
 use crate::recorded::Recorded;
 
+/// How much is kept of a message that tells no stream.
+const STRAY_BYTES: usize = 1_024;
+
 /// A batch as it is sorted.
 struct Sorted {
     plan: Plan,
@@ -119,7 +122,11 @@ impl Consumer {
         sorted.park.push(self.parked(message, reason, detail));
     }
 
-    pub(super) fn parked(&self, message: Message, reason: Reason, detail: String) -> Parked {
+    /// What cannot be applied whatever comes is kept only so that somebody can see what it is.
+    pub(super) fn parked(&self, mut message: Message, reason: Reason, detail: String) -> Parked {
+        if message.stream().is_err() {
+            message.body.truncate(STRAY_BYTES);
+        }
         Parked {
             group: self.group.clone(),
             stream: message.stream().map(|stream| stream.to_string()).unwrap_or_default(),

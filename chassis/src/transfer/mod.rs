@@ -1,16 +1,17 @@
-//! The log as a file and back: one envelope a line, in the order of the log, from which a journal can be restored.
+//! The log as a file and back: one envelope a line, in the order of the log, from which a journal can be restored. And a
+//! journal's way to a log that does not have it.
 
 mod assembly;
 mod export;
-mod import;
 mod lines;
 mod outlet;
+mod republish;
 mod restore;
 
 pub use assembly::Incomplete;
 pub(crate) use assembly::{Assembly, Taken};
 pub use export::{Export, ExportError, Exported, export};
-pub use import::{ImportError, Importable, check_import, import};
 pub(crate) use lines::Lines;
 pub use outlet::Outlet;
+pub use republish::{RepublishError, republish};
 pub use restore::{RestoreError, Restored, restore};

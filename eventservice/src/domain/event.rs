@@ -117,7 +117,14 @@ fn decide_adoption(details: &EventDetails) -> Result<Vec<DomainEvent>, EventReje
 
 fn decide_change(current: &EventDetails, change: &EventChange) -> Result<Vec<DomainEvent>, EventRejection> {
     let changed = change.applied_to(current);
-    check(&changed).map_err(EventRejection::Invalid)?;
+    // One that was adopted may wait for its capacity still; whoever changes something else need not know it.
+    let has_waited = current.capacity.is_none() && !change.is_about_seats();
+    let checked = if has_waited {
+        check_times(&changed)
+    } else {
+        check(&changed)
+    };
+    checked.map_err(EventRejection::Invalid)?;
     if changed == *current {
         return Ok(Vec::new());
     }
@@ -125,6 +132,10 @@ fn decide_change(current: &EventDetails, change: &EventChange) -> Result<Vec<Dom
 }
 
 impl EventChange {
+    fn is_about_seats(&self) -> bool {
+        self.place.is_some() || self.hall.is_some() || self.capacity.is_some()
+    }
+
     fn applied_to(&self, current: &EventDetails) -> EventDetails {
         let change = self.clone();
         let mut details = current.clone();
@@ -342,6 +353,16 @@ mod tests {
         assert_eq!(created, Ok(vec![DomainEvent::EventCreated(details.clone())]));
         let event = given(details.clone());
         assert_eq!(event.decide(&adopt, at(-9)), Ok(vec![]), "twice");
+        let renamed = EventChange {
+            name: Some("Aida, again".to_owned()),
+            ..EventChange::default()
+        };
+        assert_eq!(changed(change(&event, renamed)).name, "Aida, again");
+        let hall = EventChange {
+            hall: Some(Some("Hall 1".to_owned())),
+            ..EventChange::default()
+        };
+        assert_eq!(fields(change(&event, hall)), ["hall"]);
         let follow = EventCommand::FollowLocation(opera(&[10, 20]));
         assert_eq!(changed(event.decide(&follow, at(-9))).capacity, Some(30));
         details.end_time = details.start_time;

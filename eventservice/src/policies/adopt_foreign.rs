@@ -51,7 +51,8 @@ impl AdoptForeign {
         };
         match self.place(&details).await {
             Ok(Some(place)) => event::move_to(&mut details, &place),
-            Ok(None) => {}
+            // A newer build's location is followed when this build is replaced.
+            Ok(None) | Err(DeskError::Unreadable(_)) => details.capacity = event::capacity(&details),
             Err(error) => return not_adopted(error),
         }
         let Ok(stream) = StreamId::new(StreamKind::Event, &details.id) else {
@@ -117,7 +118,11 @@ fn listed(faults: &[impl Display]) -> String {
     faults.join("; ")
 }
 
+/// Where the stream cannot be read there is one, so nothing is left to do.
 fn not_adopted<R>(error: DeskError<R>) -> Result<Adoption, HandlerError> {
+    if matches!(error, DeskError::Unreadable(_)) {
+        return Ok(Adoption::Adopted);
+    }
     let detail = why_not(error)?;
     Ok(detail.map_or(Adoption::Adopted, Adoption::Refused))
 }

@@ -13,6 +13,7 @@ use chassis::desk::{Desk, Request};
 use chassis::faults;
 use chassis::policies::{Policy, carried_out_but_for, not_carried_out};
 use contracts::{DomainEvent, EventDetails, LocationDetails, StreamId, StreamKind};
+use futures::{StreamExt, TryStreamExt, stream};
 use persistence::{Collection, DocumentStore, Expect, Index, PutError, Query, StoreError, Write};
 use serde_json::json;
 
@@ -26,6 +27,8 @@ const INDEXES: &[Index] = &[Index {
     fields: &["location_id"],
 }];
 const PAGE: usize = 200;
+/// Events that follow at the same time: what they append is flushed together.
+const AT_ONCE: usize = 64;
 
 pub(crate) struct FollowLocation {
     events: Desk<Event>,
@@ -91,19 +94,13 @@ impl FollowLocation {
         query.equals = vec![json!(details.id)];
         loop {
             let page = self.documents.find(COLLECTION, query.clone()).await?;
+            let mut pending = Vec::with_capacity(page.documents.len());
             for event in &page.documents {
-                let place = Place {
-                    details: details.clone(),
-                    version: recorded.envelope.version,
-                };
-                match self.follow(recorded, &event.id, place).await {
-                    Err(HandlerError::Refused(refusals)) => left.extend(
-                        refusals
-                            .into_iter()
-                            .map(|refusal| format!("event {} does not follow: {}", event.id, refusal.detail)),
-                    ),
-                    followed => followed?,
-                }
+                pending.push(self.follow_to(recorded, &event.id, details));
+            }
+            let mut follows = stream::iter(pending).buffer_unordered(AT_ONCE);
+            while let Some(refused) = follows.try_next().await? {
+                left.extend(refused);
             }
             match page.next {
                 Some(next) => query.after = Some(next),
@@ -117,6 +114,25 @@ impl FollowLocation {
                 let detail = format!("{first}; and {} more do not", left.len() - 1);
                 Err(carried_out_but_for(recorded, detail))
             }
+        }
+    }
+
+    /// Why the event does not follow, if it cannot.
+    async fn follow_to(
+        &self,
+        recorded: &Recorded,
+        event_id: &str,
+        details: &LocationDetails,
+    ) -> Result<Option<String>, HandlerError> {
+        let place = Place {
+            details: details.clone(),
+            version: recorded.envelope.version,
+        };
+        match self.follow(recorded, event_id, place).await {
+            Err(HandlerError::Refused(refusals)) => Ok(refusals
+                .first()
+                .map(|refusal| format!("event {event_id} does not follow: {}", refusal.detail))),
+            followed => followed.map(|()| None),
         }
     }
 

@@ -10,7 +10,7 @@ use testkit::servers::{Kind, shared};
 use testkit::{Client, Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
-use crate::support::{event_with_seats, myevents_at};
+use crate::support::{Outcome, event_with_seats, myevents_at};
 
 const SEATS: u32 = 100_000;
 const CLIENTS: usize = 8;
@@ -25,6 +25,10 @@ async fn platform_at(broker: &str, folder: &Path) -> Platform {
         .variable("MYEVENTS_BROKER", broker)
         .start()
         .await
+}
+
+async fn republish(broker: &str, folder: &Path, more: &[&str]) -> Outcome {
+    myevents_at(broker, folder, &[&["republish"], more].concat()).await
 }
 
 /// Books until the platform is gone. Returns the ids of what was acknowledged.
@@ -77,8 +81,6 @@ async fn bookings(client: &Client, path: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_platform_under_load_moves_from_rabbitmq_to_kafka() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("log.jsonl");
-    let file = file.to_str().unwrap();
     let (from, to) = (place(Kind::RabbitMq).await, place(Kind::Kafka).await);
     let platform = platform_at(&from, folder.path()).await;
     let event_id = event_with_seats(&platform.client(), SEATS).await;
@@ -92,14 +94,7 @@ async fn a_platform_under_load_moves_from_rabbitmq_to_kafka() {
     let mut booked = ended_under_load(platform, &path).await;
     booked.push(first["id"].as_str().unwrap().to_owned());
 
-    myevents_at(&from, folder.path(), &["export", "--to", file])
-        .await
-        .succeeded();
-    for _ in 0..2 {
-        myevents_at(&to, folder.path(), &["import", "--from", file])
-            .await
-            .succeeded();
-    }
+    republish(&to, folder.path(), &[]).await.succeeded();
     let platform = platform_at(&to, folder.path()).await;
     let client = platform.client();
     let again = client.post_with(&path, &key, json!({"seats": 1})).await.expect(201);
@@ -126,40 +121,47 @@ async fn a_platform_under_load_moves_from_rabbitmq_to_kafka() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_damaged_or_cut_off_is_not_imported() {
+async fn a_log_that_is_lost_is_published_again_from_the_journals() {
     let folder = tempfile::tempdir().unwrap();
-    let broker = format!("embedded:{}", folder.path().join("broker").display());
+    let log = folder.path().join("broker");
+    let broker = format!("embedded:{}", log.display());
+    let nothing = republish(&broker, folder.path(), &[]).await.failed();
+    assert!(nothing.contains("there is no store"), "{nothing}");
+
     let platform = platform_at(&broker, folder.path()).await;
     let event_id = event_with_seats(&platform.client(), 10).await;
     let path = format!("/events/{event_id}/bookings");
     platform.client().post(&path, json!({"seats": 1})).await.expect(201);
+    let runs = republish(&broker, folder.path(), &[]).await.failed();
+    assert!(runs.contains("is in use by another event service"), "{runs}");
     platform.stop().await;
-    let whole = folder.path().join("log.jsonl");
-    let exported = ["export", "--to", whole.to_str().unwrap()];
-    myevents_at(&broker, folder.path(), &exported).await.succeeded();
+    let is_there = republish(&broker, folder.path(), &[]).await.failed();
+    assert!(
+        is_there.contains("already") && is_there.contains("--again"),
+        "{is_there}"
+    );
 
-    let lines = fs::read_to_string(&whole).unwrap();
-    let fresh = format!("embedded:{}", folder.path().join("fresh").display());
-    for (spoilt, said) in [
-        (lines.replacen("opera aida", "opera aidA", 1), "line 2: stream event/"),
-        (lines.replacen("{", "[", 1), "line 1: "),
-        (format!("{lines}nonsense\n"), "it is no envelope"),
-    ] {
-        let file = folder.path().join("spoilt.jsonl");
-        fs::write(&file, spoilt).unwrap();
-        let import = ["import", "--from", file.to_str().unwrap()];
-        let refused = myevents_at(&fresh, folder.path(), &import).await.failed();
+    fs::remove_dir_all(&log).unwrap();
+    for more in [&[][..], &["--again"][..]] {
+        let output = republish(&broker, folder.path(), more).await.succeeded();
         assert!(
-            refused.contains(said) && refused.contains("nothing is published"),
-            "{refused}"
+            output.contains("event    2") && output.contains("booking  2"),
+            "{output}"
         );
     }
-    assert!(!folder.path().join("fresh").exists(), "it is not even opened");
-    let import = ["import", "--from", whole.to_str().unwrap()];
-    let output = myevents_at(&fresh, folder.path(), &import).await.succeeded();
-    assert!(output.contains("PUBLISHED"), "{output}");
-    let again = folder.path().join("again.jsonl");
-    let export = ["export", "--to", again.to_str().unwrap()];
-    myevents_at(&fresh, folder.path(), &export).await.succeeded();
-    assert_eq!(fs::read_to_string(again).unwrap(), lines);
+    let platform = platform_at(&broker, folder.path()).await;
+    platform.client().post(&path, json!({"seats": 2})).await.expect(201);
+    eventually("the booking is seen", || async {
+        let event = platform.client().get(&format!("/events/{event_id}")).await.json();
+        (event["seats_left"] == 7).then_some(())
+    })
+    .await;
+    for command in ["verify", "rebuild", "verify"] {
+        for service in ["event", "booking"] {
+            myevents_at(&broker, folder.path(), &[command, service])
+                .await
+                .succeeded();
+        }
+    }
+    platform.stop().await;
 }

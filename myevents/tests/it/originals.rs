@@ -58,9 +58,9 @@ struct Together {
 }
 
 impl Together {
-    async fn at(kind: Kind) -> Self {
+    async fn at(kind: Kind, more: &str) -> Self {
         let url = kind.place(&shared(kind).await, &format!("originals-{}", Uuid::now_v7()));
-        let url = format!("{url}&names=camel");
+        let url = format!("{url}&names=camel{more}");
         let folder = tempfile::tempdir().unwrap();
         let platform = PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
             .folder(folder.path())
@@ -114,7 +114,7 @@ fn theatre(id: &str) -> Value {
 }
 
 async fn their_messages_open_events(kind: Kind) {
-    let together = Together::at(kind).await;
+    let together = Together::at(kind, "").await;
     let (first, second, place) = (object_id(), object_id(), object_id());
     for _ in 0..2 {
         together.original.tell("eventCreated", &concert(&first, &place)).await;
@@ -164,7 +164,7 @@ async fn messages_of_the_original_services_open_events_over_kafka() {
 }
 
 async fn our_messages_say_what_they_read(kind: Kind) {
-    let together = Together::at(kind).await;
+    let together = Together::at(kind, "").await;
     let created = together.client.post("/events", opera()).await.expect(201);
     let id = created["id"].as_str().unwrap();
     together.event(id, |event| event["bookable"] == true).await;
@@ -213,43 +213,95 @@ async fn the_original_services_read_what_we_publish_over_kafka() {
 
 #[tokio::test]
 async fn what_breaks_a_rule_is_parked_with_it_and_holds_up_nothing() {
-    let together = Together::at(Kind::Kafka).await;
+    // One partition has one order.
+    let together = Together::at(Kind::Kafka, "&partitions=1").await;
     let (backwards, good, place) = (object_id(), object_id(), object_id());
     let mut ends_first = concert(&backwards, &place);
     ends_first["end_time"] = json!("2016-01-01T00:00:00Z");
-    together.original.tell("eventCreated", &ends_first).await;
+    let mut huge = concert(&object_id(), &place);
+    huge["description"] = json!("long".repeat(100_000));
+    let bad = [ends_first, huge, json!({"id": "a,b", "name": 5}), json!("no object")];
+    for message in bad.iter().chain([&concert("..", &place)]) {
+        together.original.tell("eventCreated", message).await;
+    }
+    // As the original service spells the bytes of an id.
     together
         .original
-        .tell("eventCreated", &json!({"id": "", "name": 5}))
+        .tell("locationCreated", &theatre("\u{fffd}\u{1}"))
         .await;
-    together.original.tell("eventCreated", &json!("no object")).await;
-    together
-        .original
-        .tell("eventBooked", &json!({"eventId": good, "userId": "someUserID"}))
-        .await;
+    let booked = json!({"eventId": good, "userId": "someUserID"});
+    together.original.tell("eventBooked", &booked).await;
     together.original.tell("somethingElse", &json!(1)).await;
-    let mut nowhere = concert(&good, "\u{fffd}");
-    nowhere["hall"] = json!("Large");
-    together.original.tell("eventCreated", &nowhere).await;
+    together
+        .original
+        .tell("eventCreated", &concert(&good, "\u{fffd}\u{1}"))
+        .await;
     let good = together.event(&good, |event| event["id"] == *good).await;
     assert_eq!(good["not_bookable_because"], "location_unknown");
-    assert_eq!(together.client.get(&format!("/events/{backwards}")).await.status, 404);
+    let gone = together.client.get(&format!("/events/{backwards}")).await;
+    assert_eq!(gone.status, 404);
 
     let parked = together.parked().await;
     let lines: Vec<&str> = parked.lines().skip(1).collect();
-    assert_eq!(lines.len(), 3, "{parked}");
-    assert!(
-        lines
-            .iter()
-            .all(|line| line.contains("event.policies") && line.contains("refused")),
-        "{parked}"
-    );
+    assert_eq!(lines.len(), 6, "{parked}");
+    let is_refused = |line: &&str| line.contains("event.policies") && line.contains("refused");
+    assert!(lines.iter().all(is_refused), "{parked}");
     for rule in [
         "event.created of another program: end_time must be after start_time",
-        "id must have 1 to 100 visible ASCII characters; name must be text; start_time is required",
-        "it is no JSON object",
+        "event.created of another program: it has more than 262144 bytes",
+        "id must be letters, digits, `-` and `_`; name must be text; start_time is required",
+        "event.created of another program: it is no JSON object",
+        "location.created of another program: id must have 1 to 100 visible ASCII characters",
     ] {
         assert!(parked.contains(rule), "{rule}: {parked}");
     }
+    together.platform.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_waits_for_its_location_can_be_changed_opened_and_cancelled() {
+    let together = Together::at(Kind::RabbitMq, "").await;
+    let (own, given, cancelled, place) = (object_id(), object_id(), object_id(), object_id());
+    let mut with_capacity = concert(&own, &place);
+    with_capacity["capacity"] = json!(7);
+    together.original.tell("eventCreated", &with_capacity).await;
+    let opened = together.event(&own, |event| event["seats_left"] == 7).await;
+    assert_eq!((&opened["bookable"], &opened["location"]), (&json!(true), &json!(null)));
+
+    for id in [&given, &cancelled] {
+        together.original.tell("eventCreated", &concert(id, &place)).await;
+        together.event(id, |event| event["id"] == **id).await;
+    }
+    let (path, none) = (format!("/events/{given}"), &[][..]);
+    let renamed = together
+        .client
+        .patch_with(&path, none, json!({"name": "Renamed"}))
+        .await;
+    assert_eq!(renamed.expect(200)["not_bookable_because"], "location_unknown");
+    let bookings = format!("/events/{given}/bookings");
+    together.client.post(&bookings, json!({"seats": 1})).await.expect(404);
+    together
+        .client
+        .patch_with(&path, none, json!({"capacity": 5}))
+        .await
+        .expect(200);
+    together.event(&given, |event| event["seats_left"] == 5).await;
+    together.client.post(&bookings, json!({"seats": 1})).await.expect(201);
+
+    let cancel = format!("/events/{cancelled}/cancel");
+    together.client.post(&cancel, json!({})).await.expect(200);
+    let bookings = format!("/events/{cancelled}/bookings");
+    let refused = || async {
+        let booked = together.client.post(&bookings, json!({"seats": 1})).await;
+        (booked.status == 409).then(|| booked.json())
+    };
+    let refused = eventually("the booking service knows that it is cancelled", refused).await;
+    assert!(
+        refused["type"].as_str().unwrap().ends_with("/event-cancelled"),
+        "{refused}"
+    );
+    together.original.tell("locationCreated", &theatre(&place)).await;
+    let placed = together.event(&own, |event| event["location"]["id"] == *place).await;
+    assert_eq!(placed["capacity"], 7, "its own goes before its location's");
     together.platform.stop().await;
 }
