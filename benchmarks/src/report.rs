@@ -8,7 +8,7 @@ use crate::measures::Options;
 
 /// One measure and what was to be reached.
 pub(crate) struct Row {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// The figures that the verdict is about, with units.
     pub(crate) figures: String,
     pub(crate) value: f64,
@@ -19,20 +19,25 @@ pub(crate) struct Row {
 pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
+    /// Told for comparison.
+    None,
 }
 
 impl Target {
-    fn is_met(self, value: f64) -> bool {
-        match self {
+    fn verdict(self, value: f64) -> &'static str {
+        let is_met = match self {
             Self::AtLeast(bound) => value >= bound,
             Self::AtMost(bound) => value <= bound,
-        }
+            Self::None => return "",
+        };
+        if is_met { "yes" } else { "**no**" }
     }
 
     fn text(self) -> String {
         match self {
             Self::AtLeast(bound) => format!("at least {bound}"),
             Self::AtMost(bound) => format!("at most {bound}"),
+            Self::None => String::new(),
         }
     }
 }
@@ -40,8 +45,8 @@ impl Target {
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut text = String::from("| measure | figures | value | target | met |\n|---|---|---|---|---|\n");
     for row in rows {
-        let met = if row.target.is_met(row.value) { "yes" } else { "**no**" };
-        let (name, figures, target) = (row.name, &row.figures, row.target.text());
+        let (name, figures) = (&row.name, &row.figures);
+        let (target, met) = (row.target.text(), row.target.verdict(row.value));
         text += &format!("| {name} | {figures} | {:.2} | {target} | {met} |\n", row.value);
     }
     text
