@@ -120,7 +120,10 @@ pub(crate) async fn visible_over(options: &Options, kind: Kind) -> Outcome<Row> 
         highs.push(high);
     }
     Ok(Row {
-        name: format!("the same over {}", brokers::name(kind)),
+        name: format!(
+            "answer to visible in the view over {}, 99th percentile in ms",
+            brokers::name(kind)
+        ),
         figures: format!("median {:.1} ms", median(middles)),
         value: median(highs),
         target: Target::AtMost(100.0),
