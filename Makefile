@@ -52,10 +52,10 @@ soak: tools driver-tools ## Let random faults fall on the platform for MINUTES, 
 	cargo build --locked --workspace --all-targets
 	MINUTES=$(MINUTES) SEED=$(SEED) cargo test --locked --workspace --test it -- --ignored --exact soak::soak --nocapture
 
-# One build of both, so that their dependencies are built once.
-bench: tools driver-tools ## Measure the released platform, and write docs/benchmarks.md
-	cargo build --release --locked --package myevents --package benchmarks
-	target/release/benchmarks run --write docs/benchmarks.md $(ARGS)
+# One build of all, so that their dependencies are built once.
+bench: tools driver-tools ## Measure the released platform and the brokers' adapters, and write docs/benchmarks.md
+	cargo build --release --locked --package myevents --package benchmarks --package testkit
+	target/release/with_servers amqp kafka -- target/release/benchmarks run --write docs/benchmarks.md $(ARGS)
 
 lint: tools driver-tools ## Check format, lints and dependencies
 	cargo fmt --all --check

@@ -1,13 +1,16 @@
 //! Measures the released platform and writes one table, `docs/benchmarks.md`.
 //!
 //! Machines differ and are noisy, so speed is a ratio: the platform against the least that a server of its kind has to
-//! do, both measured in turn within one run, and the median of several turns.
+//! do, and an adapter of a broker against that broker's own client. Both are measured in turn within one run; what counts
+//! is the median of several turns.
 //!
 //! To add a measure: a function in the file of its subject under `measures/`, and a line in `measures::all`.
 
 mod bare;
+mod brokers;
 mod client;
 mod measures;
+mod raw;
 mod report;
 mod subjects;
 
@@ -32,7 +35,7 @@ struct Cli {
 enum Command {
     /// Run the benchmarks and print their table
     Run {
-        /// Only measures whose name has this in it
+        /// Only the measure of this name, or all whose names have this in them
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
         /// Turns that the median is taken of
@@ -47,6 +50,9 @@ enum Command {
         /// Envelopes that are rebuilt and verified
         #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
         envelopes: u64,
+        /// Messages that adapters of brokers send and read
+        #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(10_000..=5_000_000))]
+        messages: u64,
         /// Also write the table to this file
         #[arg(long, value_name = "FILE")]
         write: Option<PathBuf>,
@@ -64,6 +70,7 @@ fn main() -> ExitCode {
             seconds,
             events,
             envelopes,
+            messages,
             write,
         } => {
             let options = Options {
@@ -72,6 +79,7 @@ fn main() -> ExitCode {
                 seconds,
                 events: usize::try_from(events).unwrap_or(usize::MAX),
                 envelopes,
+                messages: usize::try_from(messages).unwrap_or(usize::MAX),
             };
             run(options, write)
         }

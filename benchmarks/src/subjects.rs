@@ -16,6 +16,8 @@ use crate::client::{Connection, every};
 
 /// Enough for everything that is sold here.
 const CAPACITY: u32 = 1_000_000;
+/// The variable that names the platform's broker.
+pub(crate) const BROKER: &str = "MYEVENTS_BROKER";
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The bare server; it ends when this is dropped.
@@ -61,6 +63,13 @@ pub(crate) async fn platform(folder: Option<&std::path::Path>) -> Outcome<Platfo
     }
     .start()
     .await)
+}
+
+/// Starts the platform in a fresh folder, over the broker of this URL.
+pub(crate) async fn platform_over(broker: &str) -> Outcome<Platform> {
+    let builder = PlatformBuilder::new(binary()?, &["serve"]);
+    let builder = builder.variable("MYEVENTS_LOG", "warn");
+    Ok(builder.variable(BROKER, broker).start().await)
 }
 
 /// Makes so many events over HTTP and waits until all can be booked. Returns their ids.

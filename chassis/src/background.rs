@@ -2,7 +2,8 @@
 //!
 //! It has a runtime of its own, one for the process, whose threads yield to those that answer requests. Under a rush it
 //! also pauses between its batches, so that requests go first and views catch up afterwards. But it may not fall behind
-//! without end: at a bound it pauses no more, and commits wait until it has taken in some of what there is.
+//! without end: at a bound it pauses no more, and commits wait until it has taken in some of what there is. Nor does it
+//! pause while more requests wait for views than for answers to commands, because these wait for it.
 
 use std::collections::HashMap;
 use std::io;
@@ -84,6 +85,8 @@ pub(crate) struct Pressure {
     began: Instant,
     /// Commands that wait for an answer.
     waiting: AtomicUsize,
+    /// Requests that wait until views show something.
+    looking: AtomicUsize,
     /// How many the last commands found waiting, on an average, times [`OF_COMMANDS`].
     crowd: AtomicUsize,
     /// When the last command came, in milliseconds since `began`.
@@ -113,12 +116,12 @@ pub(crate) struct Stage {
     publishes: bool,
 }
 
-/// A command that waits; it ends with its answer.
-pub(crate) struct Waiting(&'static Pressure);
+/// A request that waits; dropping it ends that.
+pub(crate) struct Waiting(&'static AtomicUsize);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -127,6 +130,7 @@ impl Pressure {
         Self {
             began: Instant::now(),
             waiting: AtomicUsize::new(0),
+            looking: AtomicUsize::new(0),
             crowd: AtomicUsize::new(0),
             last_command: AtomicU64::new(0),
             committed: AtomicU64::new(0),
@@ -144,7 +148,13 @@ impl Pressure {
         self.crowd
             .store(crowd - crowd / OF_COMMANDS + before, Ordering::Relaxed);
         self.last_command.store(self.now(), Ordering::Relaxed);
-        Waiting(self)
+        Waiting(&self.waiting)
+    }
+
+    /// A request begins to wait for views.
+    pub(crate) fn look(&'static self) -> Waiting {
+        self.looking.fetch_add(1, Ordering::Relaxed);
+        Waiting(&self.looking)
     }
 
     /// Background work that has just done a batch lets requests go first, as long as it may.
@@ -201,7 +211,14 @@ impl Pressure {
 
     fn is_rush(&self) -> bool {
         let is_crowd = self.crowd.load(Ordering::Relaxed) >= CROWD * OF_COMMANDS;
-        is_crowd && self.now() < self.last_command.load(Ordering::Relaxed) + milliseconds(RUSH)
+        let is_recent = self.now() < self.last_command.load(Ordering::Relaxed) + milliseconds(RUSH);
+        is_crowd && is_recent && !self.is_waited_for()
+    }
+
+    /// Whether more requests wait for what background work does than for commands. A pause would let them all go on at
+    /// once afterwards, which is the next rush.
+    fn is_waited_for(&self) -> bool {
+        self.looking.load(Ordering::Relaxed) > self.waiting.load(Ordering::Relaxed)
     }
 
     fn may_commit(&self) -> bool {
@@ -298,6 +315,22 @@ mod tests {
         assert!(pressure.is_rush());
         tokio::time::advance(2 * RUSH).await;
         assert!(!pressure.is_rush());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_more_wait_for_views_than_for_commands_there_is_no_rush() {
+        let pressure = pressure();
+        for _ in 0..20 {
+            drop(crowd(pressure, 3 * CROWD));
+        }
+        let commands = crowd(pressure, 2);
+        let mut readers: Vec<Waiting> = (0..2).map(|_| pressure.look()).collect();
+        assert!(pressure.is_rush());
+        readers.push(pressure.look());
+        assert!(!pressure.is_rush());
+        drop(readers);
+        assert!(pressure.is_rush());
+        drop(commands);
     }
 
     #[tokio::test(start_paused = true)]

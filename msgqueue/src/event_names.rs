@@ -5,6 +5,7 @@ use contracts::EventName;
 use serde_json::{Map, Value};
 
 use crate::Message;
+use crate::attributes::Attributes;
 
 /// The attribute that lists, with commas, what stands in the body only so that others can read it.
 const ALIASES: &str = "aliases";
@@ -64,12 +65,12 @@ fn add_aliases(name: &EventName, message: &mut Message) {
 }
 
 /// The body as it was before anything was written beside it.
-pub(crate) fn without_aliases(message: &Message) -> Cow<'_, [u8]> {
-    let Some(aliases) = message.attributes.get(ALIASES) else {
-        return Cow::Borrowed(&message.body);
+pub(crate) fn without_aliases<'a>(all: &dyn Attributes, body: &'a [u8]) -> Cow<'a, [u8]> {
+    let Some(aliases) = all.attribute(ALIASES) else {
+        return Cow::Borrowed(body);
     };
-    let Ok(mut fields) = serde_json::from_slice::<Map<String, Value>>(&message.body) else {
-        return Cow::Borrowed(&message.body);
+    let Ok(mut fields) = serde_json::from_slice::<Map<String, Value>>(body) else {
+        return Cow::Borrowed(body);
     };
     for alias in aliases.split(',') {
         fields.remove(alias);

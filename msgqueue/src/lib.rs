@@ -11,6 +11,7 @@
 
 #[cfg(feature = "amqp")]
 pub mod amqp;
+mod attributes;
 mod blocking;
 pub mod embedded;
 mod emitter;
@@ -30,7 +31,7 @@ pub mod conformance;
 pub use emitter::EventEmitter;
 pub use error::BrokerError;
 pub use event_names::EventNames;
-pub use listener::{Delivery, DeliveryTag, EventListener, Guarantees, Subscription};
+pub use listener::{Delivery, DeliveryTag, EventListener, Guarantees, Raw, Subscription};
 pub use message::{Message, MessageError};
 pub use open::{Broker, OpenError, is_embedded, is_there, open, without_secrets};
 pub use url_error::UrlError;

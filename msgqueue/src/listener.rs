@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -69,6 +70,23 @@ enum Content {
     Envelope(Arc<Envelope>),
     /// Of which no more has been read than whose it is: many consumers want no more.
     Json(StreamId, Arc<str>),
+    Raw(Arc<dyn Raw>),
+}
+
+/// A message as its broker has it, copied and not taken apart. What nobody asks for is never read, and whoever asks does
+/// so on a thread of its own.
+pub trait Raw: fmt::Debug + Send + Sync {
+    /// The stream that it is of, where that can be read.
+    fn stream(&self) -> Option<StreamId>;
+
+    /// Whatever it is, it becomes a message.
+    fn message(&self) -> Message;
+
+    /// The same as the message's, without making one.
+    ///
+    /// # Errors
+    /// [`MessageError`] tells why it is none.
+    fn envelope(&self) -> Result<Envelope, MessageError>;
 }
 
 /// What tells whose an envelope is.
@@ -96,6 +114,13 @@ impl Delivery {
         }
     }
 
+    pub fn of_raw(tag: DeliveryTag, raw: Arc<dyn Raw>) -> Self {
+        Self {
+            tag,
+            content: Content::Raw(raw),
+        }
+    }
+
     /// Of an envelope's own JSON.
     ///
     /// # Errors
@@ -114,6 +139,7 @@ impl Delivery {
             Content::Message(message) => message.stream().ok(),
             Content::Envelope(envelope) => Some(envelope.stream.clone()),
             Content::Json(stream, _) => Some(stream.clone()),
+            Content::Raw(raw) => raw.stream(),
         }
     }
 
@@ -122,6 +148,7 @@ impl Delivery {
         match &self.content {
             Content::Message(message) => Message::clone(message),
             Content::Envelope(envelope) => Message::from_envelope(envelope),
+            Content::Raw(raw) => raw.message(),
             Content::Json(stream, json) => match serde_json::from_str(json) {
                 Ok(envelope) => Message::from_envelope(&envelope),
                 Err(error) => {
@@ -137,6 +164,7 @@ impl Delivery {
         match &self.content {
             Content::Message(message) => message.to_envelope().map(Arc::new),
             Content::Envelope(envelope) => Ok(Arc::clone(envelope)),
+            Content::Raw(raw) => raw.envelope().map(Arc::new),
             Content::Json(_, json) => {
                 serde_json::from_str(json).map_err(|error| MessageError::Damaged(error.to_string()))
             }

@@ -1,16 +1,14 @@
 //! Envelope ↔ wire: the body is the payload's JSON, the metadata travels as CloudEvents 1.0 attributes in headers,
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>. Adapters add their broker's prefix.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, IdempotencyDigests, StreamId, TraceContext, Unsealed};
+use contracts::{Envelope, EventName, StreamId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::event_names::without_aliases;
-
-/// The attribute that tells why what was stored as an envelope is none any more.
-const DAMAGED: &str = "damaged";
+use crate::attributes::{self, Attributes, DAMAGED};
 
 /// A broker's message before its adapter dresses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,31 +100,12 @@ impl Message {
     /// # Errors
     /// [`MessageError`] names the first attribute that is missing or malformed.
     pub fn to_envelope(&self) -> Result<Envelope, MessageError> {
-        if let Some(why) = self.attributes.get(DAMAGED) {
-            return Err(MessageError::Damaged(why.clone()));
-        }
-        let sealed = Unsealed {
-            id: self.parsed("id")?,
-            name: EventName::parse(self.required("type")?),
-            stream: self.stream()?,
-            version: self.version()?,
-            commit: CommitBounds {
-                first: self.parsed("commitfirst")?,
-                last: self.parsed("commitlast")?,
-            },
-            schema_version: self.parsed("schemaversion")?,
-            time: self.parsed("time")?,
-            actor: Actor::new(self.required("actor")?),
-            idempotency: self.idempotency(),
-            payload: serde_json::from_slice(&without_aliases(self)).map_err(MessageError::Body)?,
-        };
-        let hash = Hash::parse(self.required("hash")?).ok_or(MessageError::Malformed("hash"))?;
-        Ok(Envelope::claimed(sealed, hash, self.trace()))
+        attributes::envelope(self, &self.body)
     }
 
     /// The stream, where at least that can be read: an undecodable message then holds up only its own stream.
     pub fn stream(&self) -> Result<StreamId, MessageError> {
-        StreamId::parse(self.required("stream")?).map_err(|_| MessageError::Malformed("stream"))
+        attributes::stream(self)
     }
 
     /// `stream inventory/a, version 7`, as far as it can be told; empty where not even the stream can.
@@ -140,35 +119,13 @@ impl Message {
 
     /// The version in its stream, where at least that can be read.
     pub fn version(&self) -> Result<u64, MessageError> {
-        match self.parsed("streamversion")? {
-            0 => Err(MessageError::Malformed("streamversion")),
-            version => Ok(version),
-        }
+        attributes::version(self)
     }
+}
 
-    fn idempotency(&self) -> Option<IdempotencyDigests> {
-        Some(IdempotencyDigests {
-            key: self.attributes.get("idempotencykey")?.clone(),
-            request: self.attributes.get("idempotencyrequest")?.clone(),
-        })
-    }
-
-    fn trace(&self) -> Option<TraceContext> {
-        Some(TraceContext {
-            traceparent: self.attributes.get("traceparent")?.clone(),
-            tracestate: self.attributes.get("tracestate").cloned(),
-        })
-    }
-
-    fn required(&self, name: &'static str) -> Result<&str, MessageError> {
-        self.attributes
-            .get(name)
-            .map(String::as_str)
-            .ok_or(MessageError::Missing(name))
-    }
-
-    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, MessageError> {
-        self.required(name)?.parse().map_err(|_| MessageError::Malformed(name))
+impl Attributes for Message {
+    fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.attributes.get(name).map(|value| value.as_str().into())
     }
 }
 

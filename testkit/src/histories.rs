@@ -34,13 +34,23 @@ const STREAMS_AT_ONCE: usize = 128;
 const SEATS_LEFT: u64 = 10_000_000;
 
 /// What the services are to have seen.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Histories {
     events: u64,
     bookings_of_each: u64,
     keyed: bool,
-    published: bool,
+    published: Published,
     now: Timestamp,
+}
+
+/// Which log has it all, too.
+#[derive(Debug, Clone)]
+enum Published {
+    Nowhere,
+    /// That of the broker which tests use.
+    Here,
+    /// That of the broker with this URL.
+    To(String),
 }
 
 /// What was written.
@@ -60,7 +70,7 @@ impl Histories {
             events,
             bookings_of_each,
             keyed: false,
-            published: false,
+            published: Published::Nowhere,
             now: Timestamp::from_second(Timestamp::now().as_second()).unwrap(),
         }
     }
@@ -73,7 +83,13 @@ impl Histories {
 
     /// The embedded log has it all, too.
     pub fn published(mut self) -> Self {
-        self.published = true;
+        self.published = Published::Here;
+        self
+    }
+
+    /// The log of the broker with this URL has it all, too.
+    pub fn published_to(mut self, broker: &str) -> Self {
+        self.published = Published::To(broker.to_owned());
         self
     }
 
@@ -93,17 +109,22 @@ impl Histories {
         }
     }
 
-    async fn target(self, data_dir: &Path, service: &str) -> Target {
+    async fn target(&self, data_dir: &Path, service: &str) -> Target {
         let folder = |name: &str| data_dir.join(name).display().to_string();
         let stores = persistence::open(&format!("sqlite:{}", folder(service))).await.unwrap();
-        let broker = match self.published {
-            true => Some(msgqueue::open(&broker_url(data_dir)).await.unwrap()),
-            false => None,
+        let url = match &self.published {
+            Published::Nowhere => None,
+            Published::Here => Some(broker_url(data_dir)),
+            Published::To(url) => Some(url.clone()),
+        };
+        let broker = match url {
+            Some(url) => Some(msgqueue::open(&url).await.unwrap()),
+            None => None,
         };
         Target { stores, broker }
     }
 
-    fn event(self, number: u64, location: &LocationDetails) -> EventDetails {
+    fn event(&self, number: u64, location: &LocationDetails) -> EventDetails {
         let after = SignedDuration::from_hours(30 * 24) + SignedDuration::from_mins(number.cast_signed());
         let start_time = self.now + after;
         let capacity = u32::try_from(self.bookings_of_each + SEATS_LEFT).unwrap();
@@ -129,19 +150,19 @@ impl Histories {
         }
     }
 
-    fn stream_of_location(self, location: &LocationDetails) -> Chain {
+    fn stream_of_location(&self, location: &LocationDetails) -> Chain {
         let mut chain = Chain::new(StreamKind::Location, &location.id, self.now);
         chain.then(vec![(DomainEvent::LocationCreated(location.clone()), None)]);
         chain
     }
 
-    fn stream_of_event(self, event: &EventDetails) -> Chain {
+    fn stream_of_event(&self, event: &EventDetails) -> Chain {
         let mut chain = Chain::new(StreamKind::Event, &event.id, self.now);
         chain.then(vec![(DomainEvent::EventCreated(event.clone()), None)]);
         chain
     }
 
-    fn stream_of_inventory(self, event: &EventDetails) -> Chain {
+    fn stream_of_inventory(&self, event: &EventDetails) -> Chain {
         let mut chain = Chain::new(StreamKind::Inventory, &event.id, self.now);
         chain.then(vec![(DomainEvent::InventoryOpened(terms(event)), None)]);
         chain.bookings = self.bookings_of_each;

@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use testkit::Platform;
+use testkit::servers::Kind;
 use tokio::time::{Instant, sleep};
 
-use super::{Options, median};
+use super::{Options, median, ratios};
 use crate::Outcome;
+use crate::brokers::{self, Place};
 use crate::client::{Load, Plan, closed_loop, visible_after};
 use crate::report::{Row, Target, note};
-use crate::subjects::{Bare, behind, drained, events, platform};
+use crate::subjects::{Bare, behind, drained, events, platform, platform_over};
 
 pub(crate) const BURST: &str = "burst";
 pub(crate) const SUSTAINED: &str = "sustained";
 pub(crate) const VISIBLE: &str = "visible";
+pub(crate) const VISIBLE_AMQP: &str = "visible-amqp";
+pub(crate) const VISIBLE_KAFKA: &str = "visible-kafka";
 
 const CONNECTIONS: usize = 64;
 const MANY_EVENTS: usize = 1_000;
@@ -40,19 +45,18 @@ pub(crate) async fn burst(options: &Options) -> Outcome<Vec<Row>> {
         manys.push(many.a_second());
         drains.push(drain.as_secs_f64());
     }
-    let ratios = |of: &[f64], to: &[f64]| median(of.iter().zip(to).map(|(of, to)| of / to).collect());
-    let hot_ratio = ratios(&hots, &bares);
-    let many_ratio = ratios(&manys, &hots);
+    let hot_ratio = median(ratios(&hots, &bares));
+    let many_ratio = median(ratios(&manys, &hots));
     let (bare, hot, many) = (median(bares), median(hots), median(manys));
     Ok(vec![
         Row {
-            name: "bookings of one event, burst, to the bare server",
+            name: "bookings of one event, burst, to the bare server".to_owned(),
             figures: format!("{hot:.0}/s to {bare:.0}/s; drained {:.1} s later", median(drains)),
             value: hot_ratio,
             target: Target::AtLeast(0.5),
         },
         Row {
-            name: "bookings of 1,000 events to those of one",
+            name: "bookings of 1,000 events to those of one".to_owned(),
             figures: format!("{many:.0}/s to {hot:.0}/s"),
             value: many_ratio,
             target: Target::AtLeast(0.5),
@@ -82,7 +86,7 @@ pub(crate) async fn sustained(options: &Options) -> Outcome<Row> {
         platform.kill().await;
     }
     Ok(Row {
-        name: "the same sustained for 60 s",
+        name: "the same sustained for 60 s".to_owned(),
         figures: format!("{:.0}/s; at most {:.0} envelopes behind", median(rates), median(lags)),
         value: median(ratios),
         target: Target::AtLeast(0.25),
@@ -93,20 +97,47 @@ pub(crate) async fn sustained(options: &Options) -> Outcome<Row> {
 pub(crate) async fn visible(options: &Options) -> Outcome<Row> {
     let (mut middles, mut highs) = (vec![], vec![]);
     for _ in 0..options.turns {
-        let platform = platform(None).await?;
-        let event = events(&platform, 1).await?.remove(0);
-        let length = Duration::from_secs(options.seconds);
-        let seen = visible_after(platform.url("booking API"), &event, VISIBLE_RATE, length).await?;
-        middles.push(seen.value_at_quantile(0.5) as f64 / 1_000.0);
-        highs.push(seen.value_at_quantile(0.99) as f64 / 1_000.0);
-        platform.stop().await;
+        let (middle, high) = visibility(options, platform(None).await?).await?;
+        middles.push(middle);
+        highs.push(high);
     }
     Ok(Row {
-        name: "answer to visible in the view at 1,000 bookings/s, 99th percentile in ms",
+        name: "answer to visible in the view at 1,000 bookings/s, 99th percentile in ms".to_owned(),
         figures: format!("median {:.1} ms", median(middles)),
         value: median(highs),
         target: Target::AtMost(50.0),
     })
+}
+
+/// The same over a broker that is a server.
+pub(crate) async fn visible_over(options: &Options, kind: Kind) -> Outcome<Row> {
+    let (mut middles, mut highs) = (vec![], vec![]);
+    for _ in 0..options.turns {
+        let place = Place::new(kind)?;
+        let (middle, high) = visibility(options, platform_over(&place.url()).await?).await?;
+        note(&format!("  median {middle:.1} ms, 99th percentile {high:.1} ms"));
+        middles.push(middle);
+        highs.push(high);
+    }
+    Ok(Row {
+        name: format!(
+            "answer to visible in the view over {}, 99th percentile in ms",
+            brokers::name(kind)
+        ),
+        figures: format!("median {:.1} ms", median(middles)),
+        value: median(highs),
+        target: Target::AtMost(100.0),
+    })
+}
+
+/// The median and the 99th percentile, in milliseconds.
+async fn visibility(options: &Options, platform: Platform) -> Outcome<(f64, f64)> {
+    let event = events(&platform, 1).await?.remove(0);
+    let length = Duration::from_secs(options.seconds);
+    let seen = visible_after(platform.url("booking API"), &event, VISIBLE_RATE, length).await?;
+    platform.stop().await;
+    let milliseconds = |quantile| seen.value_at_quantile(quantile) as f64 / 1_000.0;
+    Ok((milliseconds(0.5), milliseconds(0.99)))
 }
 
 async fn bare() -> Outcome<f64> {
@@ -143,7 +174,7 @@ fn accepted(load: Load) -> Outcome<Load> {
     Err(format!("{} bookings were refused", load.others).into())
 }
 
-async fn largest_backlog(platform: &testkit::Platform) -> f64 {
+async fn largest_backlog(platform: &Platform) -> f64 {
     let until = Instant::now() + SUSTAINED_FOR;
     let mut largest: f64 = 0.0;
     while Instant::now() < until {

@@ -19,7 +19,7 @@ pub(crate) async fn idle() -> Outcome<Row> {
     let megabytes = resident_megabytes(platform.pid())?;
     platform.stop().await;
     Ok(Row {
-        name: "resident memory of both services idle, in MB",
+        name: "resident memory of both services idle, in MB".to_owned(),
         figures: "one process".to_owned(),
         value: megabytes,
         target: Target::AtMost(60.0),
@@ -42,7 +42,7 @@ pub(crate) async fn start(options: &Options) -> Outcome<Row> {
         again.stop().await;
     }
     Ok(Row {
-        name: "start to ready, in ms",
+        name: "start to ready, in ms".to_owned(),
         figures: format!("{} events stored", options.events),
         value: median(times),
         target: Target::AtMost(300.0),

@@ -1,11 +1,16 @@
 //! What is measured, by subject.
 
 mod booking;
+mod emitting;
 mod footprint;
+mod listening;
 mod operating;
 mod reading;
 
+use testkit::servers::Kind;
+
 use crate::Outcome;
+use crate::brokers;
 use crate::report::{Row, note};
 
 /// How long and how often.
@@ -16,20 +21,61 @@ pub(crate) struct Options {
     pub(crate) events: usize,
     /// In the histories that are rebuilt and verified.
     pub(crate) envelopes: u64,
+    /// That are sent to brokers and read there.
+    pub(crate) messages: usize,
 }
+
+/// Those that need a broker which others start.
+const AT_BROKERS: [(&str, Kind); 7] = [
+    (emitting::AMQP, Kind::RabbitMq),
+    (emitting::KAFKA, Kind::Kafka),
+    (listening::AMQP, Kind::RabbitMq),
+    (listening::KAFKA, Kind::Kafka),
+    (operating::REBUILD_KAFKA, Kind::Kafka),
+    (booking::VISIBLE_AMQP, Kind::RabbitMq),
+    (booking::VISIBLE_KAFKA, Kind::Kafka),
+];
+
+/// Those that need nothing, and whose names begin the names of others.
+const ALONE: [&str; 2] = [booking::VISIBLE, operating::REBUILD];
 
 impl Options {
     fn wants(&self, name: &str) -> bool {
-        let wanted = self.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+        let wanted = self.is_chosen(name);
         if wanted {
             note(&format!("measuring: {name}"));
         }
         wanted
     }
+
+    fn is_chosen(&self, name: &str) -> bool {
+        match self.only.as_deref() {
+            // `visible` is a measure, and part of others' names.
+            Some(only) if ALONE.contains(&only) => name == only,
+            Some(only) => name.contains(only),
+            None => true,
+        }
+    }
+
+    /// Looks before anything is measured: that may take half an hour.
+    fn check_brokers(&self) -> Outcome<()> {
+        let needed = AT_BROKERS.iter().filter(|(name, _)| self.is_chosen(name));
+        for (name, kind) in needed {
+            brokers::url(*kind).map_err(|error| format!("{name}: {error}"))?;
+        }
+        Ok(())
+    }
 }
 
 /// One after the other: they would disturb each other.
 pub(crate) async fn all(options: &Options) -> Outcome<Vec<Row>> {
+    options.check_brokers()?;
+    let mut rows = of_platform(options).await?;
+    rows.extend(at_brokers(options).await?);
+    Ok(rows)
+}
+
+async fn of_platform(options: &Options) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     if options.wants(booking::BURST) {
         rows.extend(booking::burst(options).await?);
@@ -62,6 +108,27 @@ pub(crate) async fn all(options: &Options) -> Outcome<Vec<Row>> {
         rows.extend(operating::rebuild(options).await?);
     }
     Ok(rows)
+}
+
+async fn at_brokers(options: &Options) -> Outcome<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (name, kind) in AT_BROKERS {
+        if !options.wants(name) {
+            continue;
+        }
+        match name {
+            emitting::AMQP | emitting::KAFKA => rows.extend(emitting::emit(options, kind).await?),
+            listening::AMQP | listening::KAFKA => rows.extend(listening::listen(options, kind).await?),
+            operating::REBUILD_KAFKA => rows.extend(operating::rebuild_from_kafka(options).await?),
+            _ => rows.push(booking::visible_over(options, kind).await?),
+        }
+    }
+    Ok(rows)
+}
+
+/// Turn by turn.
+fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
+    of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
 
 /// The one in the middle; of an even number the higher of the two.

@@ -7,17 +7,21 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use testkit::Histories;
+use testkit::servers::Kind;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use super::{Options, median};
+use super::{Options, median, ratios};
 use crate::Outcome;
+use crate::brokers::Place;
 use crate::client::Connection;
+use crate::raw::kafka;
 use crate::report::{Row, Target, note};
-use crate::subjects::{binary, drained, platform, resident_megabytes};
+use crate::subjects::{BROKER, binary, drained, platform, resident_megabytes};
 
 pub(crate) const REBUILD: &str = "rebuild";
+pub(crate) const REBUILD_KAFKA: &str = "rebuild-kafka";
 pub(crate) const VERIFY: &str = "verify";
 pub(crate) const FIRST: &str = "first";
 
@@ -40,13 +44,56 @@ pub(crate) async fn rebuild(options: &Options) -> Outcome<Vec<Row>> {
     }
     Ok(vec![
         Row {
-            name: "envelopes a second of a rebuild",
+            name: "envelopes a second of a rebuild".to_owned(),
             figures: format!("{} envelopes", options.envelopes),
             value: median(rates),
             target: Target::AtLeast(30_000.0),
         },
         Row {
-            name: "memory at the end of a rebuild to that after a third of it",
+            name: "memory at the end of a rebuild to that after a third of it".to_owned(),
+            figures: format!("{:.0} MB at most", median(highest)),
+            value: median(growths),
+            target: Target::AtMost(1.25),
+        },
+    ])
+}
+
+/// The same from a log in Kafka, beside a client that only reads it.
+pub(crate) async fn rebuild_from_kafka(options: &Options) -> Outcome<Vec<Row>> {
+    let (folder, place) = (tempfile::tempdir()?, Place::new(Kind::Kafka)?);
+    note(&format!("  writing {} envelopes", options.envelopes));
+    let histories = Histories::new(EVENTS, options.envelopes / EVENTS).published_to(&place.url());
+    let written = usize::try_from(histories.write(folder.path()).await.envelopes)?;
+    let (mut rates, mut raws, mut growths, mut highest) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..options.turns {
+        let raw = kafka::listen(&place.server, &place.name, written, kafka::at_nothing).await?;
+        let run = command_over(&place.url(), folder.path(), &["rebuild", "booking", "--anew"]).await?;
+        let rate = rate(&run.output, "Read ")?;
+        note(&format!(
+            "  {rate:.0}/s, {:.0} MB at most, rdkafka {raw:.0}/s",
+            run.highest()
+        ));
+        rates.push(rate);
+        raws.push(raw);
+        growths.push(run.growth());
+        highest.push(run.highest());
+    }
+    let ratio = median(ratios(&rates, &raws));
+    Ok(vec![
+        Row {
+            name: "envelopes a second of a rebuild from Kafka".to_owned(),
+            figures: format!("{} envelopes", options.envelopes),
+            value: median(rates.clone()),
+            target: Target::AtLeast(30_000.0),
+        },
+        Row {
+            name: "the same to rdkafka, which only reads".to_owned(),
+            figures: format!("{:.0}/s to {:.0}/s", median(rates), median(raws)),
+            value: ratio,
+            target: Target::None,
+        },
+        Row {
+            name: "memory at the end of a rebuild from Kafka to that after a third of it".to_owned(),
             figures: format!("{:.0} MB at most", median(highest)),
             value: median(growths),
             target: Target::AtMost(1.25),
@@ -65,7 +112,7 @@ pub(crate) async fn verify(options: &Options) -> Outcome<Row> {
         rates.push(rate);
     }
     Ok(Row {
-        name: "envelopes of a journal proved a second by verify",
+        name: "envelopes of a journal proved a second by verify".to_owned(),
         figures: format!("{} envelopes", options.envelopes),
         value: median(rates),
         target: Target::AtLeast(100_000.0),
@@ -95,7 +142,7 @@ pub(crate) async fn first_booking(options: &Options) -> Outcome<Row> {
         again.stop().await;
     }
     Ok(Row {
-        name: "first booking after a start, in ms",
+        name: "first booking after a start, in ms".to_owned(),
         figures: format!("{BOOKINGS_BEHIND} bookings behind it"),
         value: median(times),
         target: Target::AtMost(50.0),
@@ -142,7 +189,17 @@ impl Run {
 }
 
 async fn command(folder: &Path, arguments: &[&str]) -> Outcome<Run> {
-    let mut child = Command::new(binary()?)
+    run(Command::new(binary()?), folder, arguments).await
+}
+
+async fn command_over(broker: &str, folder: &Path, arguments: &[&str]) -> Outcome<Run> {
+    let mut command = Command::new(binary()?);
+    command.env(BROKER, broker);
+    run(command, folder, arguments).await
+}
+
+async fn run(mut command: Command, folder: &Path, arguments: &[&str]) -> Outcome<Run> {
+    let mut child = command
         .args(arguments)
         .arg("--data-dir")
         .arg(folder)

@@ -37,7 +37,7 @@ pub(crate) async fn one(options: &Options) -> Outcome<Row> {
     }
     platform.stop().await;
     Ok(Row {
-        name: "GET /events/{id} to the bare server with the same bytes",
+        name: "GET /events/{id} to the bare server with the same bytes".to_owned(),
         figures: format!("{:.0}/s to {:.0}/s", median(ours), median(bares)),
         value: median(ratios),
         target: Target::AtLeast(0.5),
@@ -62,7 +62,7 @@ pub(crate) async fn list(options: &Options) -> Outcome<Row> {
     few.stop().await;
     many.stop().await;
     Ok(Row {
-        name: "time of GET /events?limit=50 in a long list to that in a list of 1,000",
+        name: "time of GET /events?limit=50 in a long list to that in a list of 1,000".to_owned(),
         figures: format!("{:.0}/s to {:.0}/s", median(longs), median(shorts)),
         value: median(ratios),
         target: Target::AtMost(1.5),

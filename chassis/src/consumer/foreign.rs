@@ -11,9 +11,6 @@ use super::{Consumer, StepError};
 /// Messages that are looked at at the same time.
 const CONCURRENT: usize = 64;
 
-/// As much as a request may have.
-const MAX_BYTES: usize = 256 * 1024;
-
 /// What another program sent.
 #[derive(Debug)]
 pub struct ForeignMessage {
@@ -52,11 +49,7 @@ impl Consumer {
 
     /// Returns what is to be parked.
     async fn adopt(&self, foreign: ForeignMessage) -> Result<Option<Parked>, StepError> {
-        let adoption = match foreign.message.body.len() {
-            0..=MAX_BYTES => self.handler.adopt(&foreign).await?,
-            _ => Adoption::Refused(format!("it has more than {MAX_BYTES} bytes")),
-        };
-        let outcome = match adoption {
+        let outcome = match self.handler.adopt(&foreign).await? {
             Adoption::Ignored => "foreign",
             Adoption::Adopted => "adopted",
             Adoption::Refused(rule) => {

@@ -10,6 +10,7 @@ use contracts::StreamId;
 use persistence::StoreError;
 
 use super::problem::Problem;
+use crate::background::pressure;
 use crate::consumer::Progress;
 use crate::faults;
 use crate::views::LiveProgress;
@@ -69,6 +70,10 @@ impl Token {
         if faults::unguarded("consistency_tokens") {
             return Ok(());
         }
+        if self.positions.is_empty() {
+            return Ok(());
+        }
+        let _looking = pressure().look();
         let deadline = Instant::now() + PATIENCE;
         for (stream, version) in &self.positions {
             let patience = deadline.saturating_duration_since(Instant::now());

@@ -19,6 +19,9 @@ use crate::domain::event::{self, Event, EventCommand, EventRejection, Place};
 use crate::domain::location::{Location, LocationCommand, LocationRejection};
 use crate::input::{read_foreign_event, read_foreign_location};
 
+/// As much as a request may have.
+const MAX_BYTES: usize = 256 * 1024;
+
 pub(crate) struct AdoptForeign {
     pub(crate) events: Desk<Event>,
     pub(crate) locations: Desk<Location>,
@@ -96,6 +99,9 @@ impl AdoptForeign {
 
 /// What the message says, or all rules that it breaks in one line.
 fn read<T>(foreign: &ForeignMessage, read: fn(&mut Form) -> Option<T>) -> Result<T, String> {
+    if foreign.message.body.len() > MAX_BYTES {
+        return Err(format!("it has more than {MAX_BYTES} bytes"));
+    }
     let fields: Map<String, Value> =
         serde_json::from_slice(&foreign.message.body).map_err(|error| format!("it is no JSON object: {error}"))?;
     let mut form = Form::new(&fields);

@@ -16,7 +16,7 @@ use super::link::Link;
 use super::replay::{Logged, Replay};
 use super::tags::Unacknowledged;
 use super::topology::GroupQueues;
-use super::wire::{message_of, note_of};
+use super::wire::{Incoming, note_of};
 use crate::{BrokerError, Delivery, DeliveryTag};
 
 /// Deliveries that may be under way or unacknowledged at a time.
@@ -164,7 +164,7 @@ impl Member {
             self.waiting.push_back(message);
             return Ok(());
         }
-        self.pass_on(&message, Origin::Queue { tag });
+        self.pass_on(message, Origin::Queue { tag });
         Ok(())
     }
 
@@ -173,7 +173,7 @@ impl Member {
         let logged = replay.take(message).await?;
         let is_read = replay.is_read();
         if let Some(Logged { offset, tag, message }) = logged {
-            self.pass_on(&message, Origin::Log { offset, tag });
+            self.pass_on(message, Origin::Log { offset, tag });
         }
         if is_read {
             self.pass_on_waiting();
@@ -184,16 +184,17 @@ impl Member {
     fn pass_on_waiting(&mut self) {
         for message in std::mem::take(&mut self.waiting) {
             let tag = message.delivery_tag;
-            self.pass_on(&message, Origin::Queue { tag });
+            self.pass_on(message, Origin::Queue { tag });
         }
     }
 
-    fn pass_on(&mut self, message: &message::Delivery, origin: Origin) {
+    fn pass_on(&mut self, message: message::Delivery, origin: Origin) {
         self.last_tag += 1;
         let tag = DeliveryTag(self.last_tag);
         self.passed_on.insert(tag, origin);
+        let incoming = Arc::new(Incoming::of(message));
         // Where the subscription has gone, so will this member.
-        let _ = self.deliveries.send(Ok(Delivery::of_message(tag, message_of(message))));
+        let _ = self.deliveries.send(Ok(Delivery::of_raw(tag, incoming)));
     }
 
     async fn carry_out(&mut self, command: Acknowledge) -> Result<(), BrokerError> {

@@ -1,15 +1,17 @@
 //! A message as it is at RabbitMQ: metadata in headers by the CloudEvents binding for AMQP,
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md>, and `x-event-name`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use contracts::Envelope;
+use contracts::{Envelope, StreamId};
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::topology::{persistent, text};
-use crate::{EventNames, Message};
+use crate::attributes::{self, Attributes};
+use crate::{EventNames, Message, MessageError, Raw};
 
 /// An attribute's header is this and its name. The binding's other prefix is read as well.
 const PREFIX: &str = "cloudEvents_";
@@ -47,39 +49,78 @@ impl Outgoing {
     }
 }
 
-/// Never fails: what cannot be understood is a message without attributes.
-pub(super) fn message_of(delivery: &Delivery) -> Message {
-    let mut attributes = BTreeMap::new();
-    let mut name = None;
-    for (header, value) in headers(delivery) {
-        let Some(value) = as_text(value) else { continue };
-        let header = header.as_str();
-        if header == NAME {
-            name = Some(value);
-        } else if let Some(attribute) = header
-            .strip_prefix(PREFIX)
-            .or_else(|| header.strip_prefix(OTHER_PREFIX))
-        {
-            attributes.insert(attribute.to_owned(), value);
+/// What came, as the driver has read it.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    properties: BasicProperties,
+    body: Vec<u8>,
+}
+
+impl Incoming {
+    pub(super) fn of(delivery: Delivery) -> Self {
+        Self {
+            properties: delivery.properties,
+            body: delivery.data,
         }
     }
-    if let (Some(name), false) = (name, attributes.contains_key("type")) {
-        attributes.insert("type".to_owned(), name);
+
+    fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        as_text(header(&self.properties, name)?)
     }
-    let mut message = Message {
-        key: String::new(),
-        attributes,
-        body: delivery.data.clone(),
-    };
-    if let Ok(stream) = message.stream() {
-        message.key = stream.entity_id().to_owned();
+
+    /// By plain names; a header that is no text is none.
+    fn attributes(&self) -> BTreeMap<String, String> {
+        let headers = self.properties.headers().as_ref();
+        let headers = headers.into_iter().flat_map(|headers| headers.inner().iter());
+        let named = headers.filter_map(|(header, value)| {
+            let header = header.as_str();
+            let name = header
+                .strip_prefix(PREFIX)
+                .or_else(|| header.strip_prefix(OTHER_PREFIX))?;
+            Some((name.to_owned(), as_text(value)?.into_owned()))
+        });
+        named.collect()
     }
-    message
+}
+
+impl Attributes for Incoming {
+    fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+        let own = self.text(&[PREFIX, name].concat());
+        let own = own.or_else(|| self.text(&[OTHER_PREFIX, name].concat()));
+        match name {
+            "type" => own.or_else(|| self.text(NAME)),
+            _ => own,
+        }
+    }
+}
+
+impl Raw for Incoming {
+    fn stream(&self) -> Option<StreamId> {
+        attributes::stream(self).ok()
+    }
+
+    /// What cannot be understood is a message without attributes.
+    fn message(&self) -> Message {
+        let mut attributes = self.attributes();
+        if let Some(name) = self.attribute("type") {
+            attributes.insert("type".to_owned(), name.into_owned());
+        }
+        let stream = self.stream();
+        Message {
+            key: stream.map_or(String::new(), |stream| stream.entity_id().to_owned()),
+            attributes,
+            body: self.body.clone(),
+        }
+    }
+
+    fn envelope(&self) -> Result<Envelope, MessageError> {
+        attributes::envelope(self, &self.body)
+    }
 }
 
 /// Its place in the log, where it was read from there.
 pub(super) fn offset_of(delivery: &Delivery) -> Option<u64> {
-    let offset = header(delivery, OFFSET)?;
+    let offset = header(&delivery.properties, OFFSET)?;
     offset.as_long_long_int().and_then(|offset| u64::try_from(offset).ok())
 }
 
@@ -89,27 +130,22 @@ pub(super) fn note_headers(note: &str) -> FieldTable {
 
 /// What it says, if it is a note of ours.
 pub(super) fn note_of(delivery: &Delivery) -> Option<String> {
-    as_text(header(delivery, NOTE)?)
+    as_text(header(&delivery.properties, NOTE)?).map(Cow::into_owned)
 }
 
-fn headers(delivery: &Delivery) -> impl Iterator<Item = (&lapin::types::ShortString, &AMQPValue)> {
-    let headers = delivery.properties.headers().as_ref();
-    headers.into_iter().flat_map(|headers| headers.inner().iter())
-}
-
-fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a AMQPValue> {
-    delivery.properties.headers().as_ref()?.inner().get(name)
+fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
+    properties.headers().as_ref()?.inner().get(name)
 }
 
 /// Of what is text, or has a usual one.
-fn as_text(value: &AMQPValue) -> Option<String> {
+fn as_text(value: &AMQPValue) -> Option<Cow<'_, str>> {
     match value {
-        AMQPValue::LongString(text) => Some(String::from_utf8_lossy(text.as_bytes()).into_owned()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        AMQPValue::LongLongInt(number) => Some(number.to_string()),
-        AMQPValue::LongInt(number) => Some(number.to_string()),
-        AMQPValue::ShortInt(number) => Some(number.to_string()),
-        AMQPValue::Boolean(value) => Some(value.to_string()),
+        AMQPValue::LongString(text) => Some(String::from_utf8_lossy(text.as_bytes())),
+        AMQPValue::ShortString(text) => Some(text.as_str().into()),
+        AMQPValue::LongLongInt(number) => Some(number.to_string().into()),
+        AMQPValue::LongInt(number) => Some(number.to_string().into()),
+        AMQPValue::ShortInt(number) => Some(number.to_string().into()),
+        AMQPValue::Boolean(value) => Some(value.to_string().into()),
         _ => None,
     }
 }

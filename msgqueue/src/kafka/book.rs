@@ -3,9 +3,11 @@
 //! It knows nothing of clients and threads, so that its rules can be seen and tested by themselves.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use super::watermark::Watermark;
-use crate::{Delivery, DeliveryTag, Message};
+use super::wire::Record;
+use crate::{Delivery, DeliveryTag};
 
 /// Enough to keep the subscription busy while its thread fetches more.
 const MAX_READY: usize = 4_096;
@@ -80,7 +82,7 @@ impl Book {
         self.ready.len() <= MAX_READY / 2 && self.ready_bytes <= MAX_READY_BYTES / 2
     }
 
-    pub(super) fn put(&mut self, place: Place, message: Message) {
+    pub(super) fn put(&mut self, place: Place, record: Record) {
         let is_mine = self
             .partitions
             .get(&place.partition)
@@ -88,12 +90,12 @@ impl Book {
         if !is_mine {
             return;
         }
-        let bytes = message.body.len();
+        let bytes = record.size();
         self.ready_bytes += bytes;
         self.ready.push_back(Ready {
             place,
             bytes,
-            delivery: Delivery::of_message(DeliveryTag(0), message),
+            delivery: Delivery::of_raw(DeliveryTag(0), Arc::new(record)),
         });
     }
 
@@ -158,12 +160,8 @@ mod tests {
         Place { partition, offset }
     }
 
-    fn message(bytes: usize) -> Message {
-        Message {
-            key: String::new(),
-            attributes: BTreeMap::new(),
-            body: vec![0; bytes],
-        }
+    fn record(bytes: usize) -> Record {
+        Record::bare(b"", &vec![0; bytes])
     }
 
     /// Two partitions with `count` messages each, in turn.
@@ -172,8 +170,8 @@ mod tests {
         book.assign(0);
         book.assign(1);
         for offset in 0..count {
-            book.put(place(0, offset), message(10));
-            book.put(place(1, offset), message(10));
+            book.put(place(0, offset), record(10));
+            book.put(place(1, offset), record(10));
         }
         book
     }
@@ -207,8 +205,8 @@ mod tests {
         assert_eq!(book.due(), [place(1, 1)]);
         assert_eq!(book.hand_out(10).len(), 1);
         book.assign(0);
-        book.put(place(0, 1), message(1));
-        book.put(place(0, 2), message(1));
+        book.put(place(0, 1), record(1));
+        book.put(place(0, 2), record(1));
         assert_eq!(book.hand_out(10).len(), 2);
         book.acknowledge(&batch);
         assert_eq!(book.due(), [place(1, 2)]);
@@ -219,7 +217,7 @@ mod tests {
         let mut book = book(2);
         let batch = tags(&book.hand_out(2));
         book.start_leaving(0);
-        book.put(place(0, 9), message(1));
+        book.put(place(0, 9), record(1));
         assert_eq!(book.hand_out(10).len(), 1);
         assert!(!book.is_settled(0));
         book.acknowledge(&batch[..1]);
@@ -237,7 +235,7 @@ mod tests {
         full.hand_out(MAX_READY / 2);
         assert!(full.has_room() && full.wants_more());
         let mut large = book(0);
-        large.put(place(0, 0), message(MAX_READY_BYTES));
+        large.put(place(0, 0), record(MAX_READY_BYTES));
         assert!(!large.has_room());
         large.revoke(0);
         assert!(large.has_room());

@@ -22,8 +22,8 @@ use super::drops::Drops;
 use super::exchange::{End, Exchange};
 use super::rebalances::{Change, Rebalances};
 use super::url::KafkaUrl;
-use super::wire;
-use crate::{BrokerError, Message};
+use super::wire::Record;
+use crate::BrokerError;
 
 /// What goes on is told by the bell; this is for what has none.
 const IDLE: Duration = Duration::from_millis(100);
@@ -140,8 +140,8 @@ impl Member {
             match self.consumer.poll(Duration::ZERO) {
                 // It came before its partition had a queue.
                 Some(Ok(record)) => {
-                    let (place, message) = read(&record);
-                    self.exchange.with_book(|book| book.put(place, message));
+                    let (place, record) = read(&record);
+                    self.exchange.with_book(|book| book.put(place, record));
                     self.exchange.tell_news();
                 }
                 Some(Err(error)) => self.judge(&error)?,
@@ -250,8 +250,9 @@ impl Member {
         while came.len() < TURN && bytes < TURN_BYTES {
             match queue.poll(Duration::ZERO) {
                 Some(Ok(record)) => {
-                    bytes += record.payload_len();
-                    came.push(read(&record));
+                    let (place, record) = read(&record);
+                    bytes += record.size();
+                    came.push((place, record));
                 }
                 Some(Err(error)) => self.judge(&error)?,
                 None => break,
@@ -260,7 +261,7 @@ impl Member {
         let count = came.len();
         if count > 0 {
             self.exchange
-                .with_book(|book| came.into_iter().for_each(|(place, message)| book.put(place, message)));
+                .with_book(|book| came.into_iter().for_each(|(place, record)| book.put(place, record)));
             self.exchange.tell_news();
         }
         Ok(count)
@@ -333,10 +334,10 @@ fn numbers(list: &TopicPartitionList) -> impl Iterator<Item = i32> {
     list.elements().into_iter().map(|element| element.partition())
 }
 
-fn read(record: &BorrowedMessage<'_>) -> (Place, Message) {
+fn read(record: &BorrowedMessage<'_>) -> (Place, Record) {
     let place = Place {
         partition: record.partition(),
         offset: record.offset(),
     };
-    (place, wire::message(record))
+    (place, Record::of(record))
 }

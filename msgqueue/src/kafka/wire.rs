@@ -8,15 +8,20 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use contracts::{Envelope, StreamId};
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::Message;
+use crate::attributes::{self, Attributes};
+use crate::{Message, MessageError, Raw};
 
 const PREFIX: &str = "ce_";
 const CONTENT_TYPE: &str = "content-type";
+/// Room for what an envelope of ours usually has: bytes of names and values, and their number with the key and the value.
+const USUAL_ATTRIBUTES: usize = 768;
+const USUAL_PIECES: usize = 36;
 
 /// The payload stays the text that it is: the hash is of that.
 #[derive(Deserialize)]
@@ -61,33 +66,110 @@ fn header<'a>(key: &'a str, value: &'a str) -> Header<'a, &'a str> {
     }
 }
 
-/// Whatever it is, it becomes a message: what cannot be read is told when it is made an envelope.
-pub(super) fn message(record: &BorrowedMessage<'_>) -> Message {
-    let key = record.key().map(String::from_utf8_lossy).unwrap_or_default();
-    read(
-        key.into_owned(),
-        attributes(record),
-        record.payload().unwrap_or_default(),
-    )
-}
-
 /// `stream inventory/a, version 7` of a record of ours.
 pub(super) fn place(record: &BorrowedMessage<'_>) -> String {
-    message(record).place()
+    Record::of(record).message().place()
 }
 
-fn attributes(record: &BorrowedMessage<'_>) -> BTreeMap<String, String> {
-    // The driver panics at a name that is not UTF-8, and anybody can send one.
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        let headers = record.headers()?;
-        let ours = headers.iter().filter_map(|header| {
-            let name = header.key.strip_prefix(PREFIX)?;
-            let value = String::from_utf8_lossy(header.value?);
-            Some((name.to_owned(), value.into_owned()))
-        });
-        Some(ours.collect())
-    }));
-    read.ok().flatten().unwrap_or_default()
+/// A record as it came, copied in one piece. The driver's own could not leave its thread.
+#[derive(Debug)]
+pub(super) struct Record {
+    bytes: Vec<u8>,
+    /// Where each piece of the bytes ends: the key, the value, then each attribute's name and value.
+    ends: Vec<usize>,
+}
+
+impl Record {
+    pub(super) fn of(record: &BorrowedMessage<'_>) -> Self {
+        let mut copy = Self::bare(record.key().unwrap_or_default(), record.payload().unwrap_or_default());
+        // The driver panics at a name that is not UTF-8, and anybody can send one.
+        let read = catch_unwind(AssertUnwindSafe(|| copy.add_attributes(record)));
+        if read.is_err() {
+            copy.drop_attributes();
+        }
+        copy
+    }
+
+    /// Without attributes.
+    pub(super) fn bare(key: &[u8], value: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(key.len() + value.len() + USUAL_ATTRIBUTES);
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value);
+        let mut ends = Vec::with_capacity(USUAL_PIECES);
+        ends.extend([key.len(), bytes.len()]);
+        Self { bytes, ends }
+    }
+
+    fn add_attributes(&mut self, record: &BorrowedMessage<'_>) {
+        let Some(headers) = record.headers() else { return };
+        for header in headers.iter() {
+            if let (Some(name), Some(value)) = (header.key.strip_prefix(PREFIX), header.value) {
+                self.add(name, value);
+            }
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &[u8]) {
+        for piece in [name.as_bytes(), value] {
+            self.bytes.extend_from_slice(piece);
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    fn drop_attributes(&mut self) {
+        self.bytes.truncate(self.ends[1]);
+        self.ends.truncate(2);
+    }
+
+    /// What it takes in memory.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.bytes[..self.ends[0]]
+    }
+
+    fn value(&self) -> &[u8] {
+        &self.bytes[self.ends[0]..self.ends[1]]
+    }
+
+    fn attributes(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
+        self.ends[1..].windows(3).step_by(2).map(|ends| {
+            let (name, value) = (ends[0]..ends[1], ends[1]..ends[2]);
+            (&self.bytes[name], &self.bytes[value])
+        })
+    }
+}
+
+impl Attributes for Record {
+    /// Of several with one name the last one counts.
+    fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+        let mut found = self.attributes().rev().filter(|(own, _)| *own == name.as_bytes());
+        found.next().map(|(_, value)| String::from_utf8_lossy(value))
+    }
+}
+
+impl Raw for Record {
+    fn stream(&self) -> Option<StreamId> {
+        attributes::stream(self).ok()
+    }
+
+    /// What cannot be read is told when it is made an envelope.
+    fn message(&self) -> Message {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let attributes = self.attributes().map(|(name, value)| (text(name), text(value)));
+        read(text(self.key()), attributes.collect(), self.value())
+    }
+
+    fn envelope(&self) -> Result<Envelope, MessageError> {
+        if self.attributes().next().is_none() {
+            return self.message().to_envelope();
+        }
+        let value = self.value();
+        let parts = serde_json::from_slice::<Value<'_>>(value);
+        attributes::envelope(self, parts.map_or(value, |parts| parts.payload.get().as_bytes()))
+    }
 }
 
 fn read(key: String, mut attributes: BTreeMap<String, String>, value: &[u8]) -> Message {
@@ -166,6 +248,62 @@ mod tests {
                 ("content-type", b"application/json"),
             ]
         );
+    }
+
+    fn record(attributes: &[(&str, &[u8])], value: &[u8]) -> Record {
+        let mut record = Record::bare(b"a", value);
+        for (name, value) in attributes {
+            record.add(name, value);
+        }
+        record
+    }
+
+    #[test]
+    fn a_record_reads_as_its_message_does() {
+        let id = b"01998a00-0000-7000-8000-000000000000";
+        let mut attributes: Vec<(&str, &[u8])> = vec![
+            ("id", b"of two the last one counts"),
+            ("id", id),
+            ("type", b"event.booked"),
+            ("stream", b"event/a"),
+            ("streamversion", b"7"),
+            ("commitfirst", b"7"),
+            ("commitlast", b"7"),
+            ("schemaversion", b"1"),
+            ("time", b"2026-02-28T23:59:59Z"),
+            ("actor", b"not \xff UTF-8"),
+            ("hash", &[b'0'; 64]),
+        ];
+        let value = br#"{"eventName":"event.booked","payload":{"a":1}}"#;
+        let whole = record(&attributes, value);
+        let envelope = whole.envelope().unwrap();
+        assert_eq!(envelope, whole.message().to_envelope().unwrap());
+        assert_eq!(
+            (envelope.id.to_string().as_bytes(), envelope.payload.as_str()),
+            (&id[..], r#"{"a":1}"#)
+        );
+        assert_eq!(whole.stream(), Some(envelope.stream.clone()));
+        for count in 0..attributes.len() {
+            fails_alike(&record(&attributes[..count], value));
+        }
+        attributes.push(("damaged", b"why"));
+        fails_alike(&record(&attributes, value));
+    }
+
+    fn fails_alike(record: &Record) {
+        let both = [record.envelope(), record.message().to_envelope()];
+        let [own, of_message] = both.map(|outcome| outcome.unwrap_err().to_string());
+        assert_eq!(own, of_message);
+        assert_eq!(record.stream(), record.message().stream().ok());
+    }
+
+    #[test]
+    fn what_a_record_takes_is_all_counted() {
+        let mut record = record(&[("name", &[0; 10_000])], &[0; 10_000]);
+        assert!(record.size() > 20_000);
+        record.drop_attributes();
+        assert_eq!(record.attributes().count(), 0);
+        assert_eq!((record.key(), record.value().len()), (&b"a"[..], 10_000));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Another program at the platform's broker: it knows what the original services know, and nothing of ours.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions};
@@ -19,6 +20,8 @@ pub(crate) enum Stranger {
         channel: Channel,
         exchange: String,
         queue: String,
+        /// What was taken out of the queue.
+        heard: Mutex<Vec<Value>>,
     },
     Kafka {
         config: ClientConfig,
@@ -67,6 +70,7 @@ impl Stranger {
             channel,
             exchange,
             queue,
+            heard: Mutex::default(),
         }
     }
 
@@ -89,33 +93,42 @@ impl Stranger {
         }
     }
 
-    /// The payloads by this name of all that has been published, as soon as there is one for which `is_it`.
+    /// The payload of the first message by this name for which `is_it`, as soon as it is published.
     pub(crate) async fn hear(&self, name: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let heard = || async {
+            let named = self.said().await.into_iter().filter(|said| said["eventName"] == name);
+            named.map(|mut said| said["payload"].take()).find(&is_it)
+        };
+        eventually("it is published", heard).await
+    }
+
+    /// All that was published so far, as `{eventName, payload}`.
+    async fn said(&self) -> Vec<Value> {
         match self {
-            Self::Rabbit { channel, queue, .. } => hear_rabbit(channel, queue, name, &is_it).await,
-            Self::Kafka { config, topic } => {
-                let said = || async {
-                    let all = said_at_kafka(config.clone(), topic.clone()).await;
-                    all.into_iter()
-                        .filter(|value| value["eventName"] == name)
-                        .map(|mut value| value["payload"].take())
-                        .find(&is_it)
-                };
-                eventually("it is published", said).await
+            Self::Rabbit {
+                channel, queue, heard, ..
+            } => {
+                let new = said_at_rabbit(channel, queue).await;
+                let mut heard = heard.lock().unwrap();
+                heard.extend(new);
+                heard.clone()
             }
+            Self::Kafka { config, topic } => said_at_kafka(config.clone(), topic.clone()).await,
         }
     }
 }
 
-async fn hear_rabbit(channel: &Channel, queue: &str, name: &str, is_it: &impl Fn(&Value) -> bool) -> Value {
-    let said = || async {
-        let got = channel.basic_get(queue.into(), Default::default()).await.unwrap()?;
+/// What is in the queue, which is taken out.
+async fn said_at_rabbit(channel: &Channel, queue: &str) -> Vec<Value> {
+    let mut said = Vec::new();
+    while let Some(got) = channel.basic_get(queue.into(), Default::default()).await.unwrap() {
         let headers = got.delivery.properties.headers().clone().unwrap_or_default();
-        let is_named = headers.inner().get("x-event-name") == Some(&AMQPValue::LongString(name.into()));
+        let name = headers.inner().get("x-event-name").and_then(AMQPValue::as_long_string);
+        let name = name.map(ToString::to_string).unwrap_or_default();
         let payload: Value = serde_json::from_slice(&got.delivery.data).unwrap_or_default();
-        (is_named && is_it(&payload)).then_some(payload)
-    };
-    eventually("it is published", said).await
+        said.push(json!({"eventName": name, "payload": payload}));
+    }
+    said
 }
 
 /// Everything in the topic.

@@ -1,0 +1,125 @@
+//! How many messages a second a broker's listener delivers and has acknowledged, against the broker's own client.
+
+use std::sync::Arc;
+
+use contracts::Envelope;
+use msgqueue::{Broker, DeliveryTag};
+use testkit::servers::Kind;
+
+use super::emitting::client;
+use super::{Options, median, ratios};
+use crate::Outcome;
+use crate::brokers::{self, Place, envelopes, portion};
+use crate::raw::kafka::Look;
+use crate::raw::{self, Pace};
+use crate::report::{Row, Target, note};
+
+pub(crate) const AMQP: &str = "listen-amqp";
+pub(crate) const KAFKA: &str = "listen-kafka";
+
+const GROUP: &str = "bench";
+/// As consumers of the platform ask for.
+const BATCH: usize = 2_048;
+
+/// Messages a second of one turn.
+struct Turn {
+    ours: f64,
+    raw: f64,
+    /// Of the client that also reads headers; one that cannot leave them unread is told by `raw`.
+    reading: Option<f64>,
+}
+
+/// Each turn has a log of its own, which all read.
+pub(crate) async fn listen(options: &Options, kind: Kind) -> Outcome<Vec<Row>> {
+    let batch = envelopes(portion(kind, options.messages))?;
+    let (mut ours, mut raws, mut readings) = (vec![], vec![], vec![]);
+    for _ in 0..options.turns {
+        let turn = turn(kind, &batch).await?;
+        let reading = turn
+            .reading
+            .map_or(String::new(), |rate| format!(", reading headers {rate:.0}/s"));
+        note(&format!("  {:.0}/s, client {:.0}/s{reading}", turn.ours, turn.raw));
+        ours.push(turn.ours);
+        raws.push(turn.raw);
+        readings.extend(turn.reading);
+    }
+    let mut rows = vec![row(kind, &ours, raws)];
+    if !readings.is_empty() {
+        rows.push(row_of_reading(kind, &ours, readings));
+    }
+    Ok(rows)
+}
+
+fn row(kind: Kind, ours: &[f64], raws: Vec<f64>) -> Row {
+    let (name, client) = (brokers::name(kind), client(kind));
+    Row {
+        name: format!("messages read and acknowledged at {name}, to {client}"),
+        value: median(ratios(ours, &raws)),
+        figures: format!("{:.0}/s to {:.0}/s", median(ours.to_vec()), median(raws)),
+        target: Target::AtLeast(0.7),
+    }
+}
+
+fn row_of_reading(kind: Kind, ours: &[f64], readings: Vec<f64>) -> Row {
+    Row {
+        name: format!("the same to {} that reads the headers too", client(kind)),
+        value: median(ratios(ours, &readings)),
+        figures: format!("{:.0}/s to {:.0}/s", median(ours.to_vec()), median(readings)),
+        target: Target::None,
+    }
+}
+
+async fn turn(kind: Kind, batch: &[Arc<Envelope>]) -> Outcome<Turn> {
+    let place = Place::new(kind)?;
+    let broker = msgqueue::open(&place.url()).await?;
+    match kind {
+        Kind::Kafka => at_kafka(&place, &broker, batch).await,
+        Kind::RabbitMq => at_rabbitmq(&place, &broker, batch).await,
+    }
+}
+
+async fn at_kafka(place: &Place, broker: &Broker, batch: &[Arc<Envelope>]) -> Outcome<Turn> {
+    broker.emitter.emit(batch).await?;
+    let raw = |look| raw::kafka::listen(&place.server, &place.name, batch.len(), look);
+    Ok(Turn {
+        ours: by_adapter(broker, batch.len()).await?,
+        raw: raw(raw::kafka::at_nothing as Look).await?,
+        reading: Some(raw(raw::kafka::at_headers).await?),
+    })
+}
+
+/// Both have a queue that was there before the messages came: what came earlier is read from the log.
+async fn at_rabbitmq(place: &Place, broker: &Broker, batch: &[Arc<Envelope>]) -> Outcome<Turn> {
+    let client = raw::amqp::Client::open(&place.server).await?;
+    let queue = format!("{}.raw", place.name);
+    client.make_queue(&queue, &place.name).await?;
+    make_group(broker, &batch[..1]).await?;
+    broker.emitter.emit(&batch[1..]).await?;
+    Ok(Turn {
+        ours: by_adapter(broker, batch.len() - 1).await?,
+        raw: client.listen(&queue, batch.len()).await?,
+        reading: None,
+    })
+}
+
+/// A group that is past its beginning.
+async fn make_group(broker: &Broker, first: &[Arc<Envelope>]) -> Outcome<()> {
+    let mut subscription = broker.listener.subscribe(GROUP).await?;
+    broker.emitter.emit(first).await?;
+    let came = subscription.next_batch(BATCH).await?;
+    let tags: Vec<DeliveryTag> = came.iter().map(|delivery| delivery.tag).collect();
+    Ok(subscription.ack(&tags).await?)
+}
+
+async fn by_adapter(broker: &Broker, count: usize) -> Outcome<f64> {
+    let mut subscription = broker.listener.subscribe(GROUP).await?;
+    let (mut pace, mut left) = (Pace::default(), count);
+    while left > 0 {
+        let batch = subscription.next_batch(BATCH).await?;
+        pace.add(batch.len());
+        left = left.saturating_sub(batch.len());
+        let tags: Vec<DeliveryTag> = batch.iter().map(|delivery| delivery.tag).collect();
+        subscription.ack(&tags).await?;
+    }
+    Ok(pace.a_second())
+}
