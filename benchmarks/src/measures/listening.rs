@@ -43,29 +43,29 @@ pub(crate) async fn listen(options: &Options, kind: Kind) -> Outcome<Vec<Row>> {
         raws.push(turn.raw);
         readings.extend(turn.reading);
     }
-    let mut rows = vec![row(kind, &ours, raws)];
-    if !readings.is_empty() {
-        rows.push(row_of_reading(kind, &ours, readings));
-    }
-    Ok(rows)
+    Ok(rows(kind, &ours, raws, readings))
 }
 
-fn row(kind: Kind, ours: &[f64], raws: Vec<f64>) -> Row {
+/// Whoever uses a message of ours reads its headers. A client that may leave them unread is shown beside it.
+fn rows(kind: Kind, ours: &[f64], raws: Vec<f64>, readings: Vec<f64>) -> Vec<Row> {
     let (name, client) = (brokers::name(kind), client(kind));
-    Row {
-        name: format!("messages read and acknowledged at {name}, to {client}"),
-        value: median(ratios(ours, &raws)),
-        figures: format!("{:.0}/s to {:.0}/s", median(ours.to_vec()), median(raws)),
-        target: Target::AtLeast(0.7),
+    let read = format!("messages read and acknowledged at {name}, to {client}");
+    if readings.is_empty() {
+        return vec![row(read, ours, raws, Target::AtLeast(0.7))];
     }
+    let blind = format!("the same to {client} that leaves headers unread");
+    vec![
+        row(read, ours, readings, Target::AtLeast(0.7)),
+        row(blind, ours, raws, Target::None),
+    ]
 }
 
-fn row_of_reading(kind: Kind, ours: &[f64], readings: Vec<f64>) -> Row {
+fn row(name: String, ours: &[f64], theirs: Vec<f64>, target: Target) -> Row {
     Row {
-        name: format!("the same to {} that reads the headers too", client(kind)),
-        value: median(ratios(ours, &readings)),
-        figures: format!("{:.0}/s to {:.0}/s", median(ours.to_vec()), median(readings)),
-        target: Target::None,
+        name,
+        value: median(ratios(ours, &theirs)),
+        figures: format!("{:.0}/s to {:.0}/s", median(ours.to_vec()), median(theirs)),
+        target,
     }
 }
 
