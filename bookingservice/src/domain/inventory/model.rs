@@ -149,8 +149,10 @@ impl Model {
 
     /// The first rule in this list that is broken is the answer.
     fn expected_booking(&self, booking_id: &str, user_id: &str, seats: u32, now: Timestamp) -> Decision {
-        let Some(terms) = &self.terms else {
-            return Err(InventoryRejection::NotOpened);
+        let terms = match &self.terms {
+            Some(terms) => terms,
+            None if self.closed => return Err(InventoryRejection::EventCancelled { left: 0 }),
+            None => return Err(InventoryRejection::NotOpened),
         };
         let (left, booked) = (self.left(), self.held_by(user_id));
         let of_booking = terms.max_seats_per_booking.unwrap_or(u32::MAX);
