@@ -78,6 +78,7 @@ pub enum SettingsError {
 
 /// RabbitMQ's driver takes every question whether a queue is there for an error. What does go wrong its adapter tells.
 const LOG: &str = "info,actix_server=warn,lapin=off";
+
 const KEYS: &[&str] = &[
     "listen",
     "listen_tls",

@@ -1,11 +1,17 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use contracts::{Envelope, StreamId};
 use serde::Deserialize;
+use tokio::time::{Instant, sleep};
 
 use crate::{BrokerError, Message, MessageError};
+
+/// How long a group may leave open how far it is, for those who have to know.
+const PATIENCE: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Consumes the log in named groups. Each group gets everything, from the beginning of the log.
 #[async_trait]
@@ -22,8 +28,27 @@ pub trait EventListener: Send + Sync {
     async fn drop_group(&self, group: &str) -> Result<(), BrokerError>;
 
     /// How many messages of the log `group` has not acknowledged; all of them where there is no such group. `None`
-    /// where the adapter cannot tell. Where it does not acknowledge singly, what is behind a gap counts as well.
+    /// where nobody can tell just now, as while members come and go or one of them is paused. Where the adapter does not
+    /// acknowledge singly, what is behind a gap counts as well.
     async fn lag(&self, group: &str) -> Result<Option<u64>, BrokerError>;
+
+    /// The same for those who cannot go on without: asks again until somebody can tell.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unavailable`] where nobody can for too long.
+    async fn known_lag(&self, group: &str) -> Result<u64, BrokerError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(lag) = self.lag(group).await? {
+                return Ok(lag);
+            }
+            if Instant::now() >= deadline {
+                let why = format!("nobody can tell how far group `{group}` is: a member of it may be paused");
+                return Err(BrokerError::Unavailable(why.into()));
+            }
+            sleep(LOOK).await;
+        }
+    }
 }
 
 /// What an adapter promises beyond "at least once"; the conformance suite holds it to this.

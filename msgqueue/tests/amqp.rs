@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Only a test that fails waits for so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An exchange of its own.
 struct Place(String);
@@ -277,12 +277,12 @@ async fn a_group_goes_on_in_the_log_where_it_was_left() {
     broker.emitter.emit(&sent[..200]).await.unwrap();
     drop(broker.listener.subscribe("before").await.unwrap());
     let mut first = broker.listener.subscribe("late").await.unwrap();
-    assert_eq!(broker.listener.lag("late").await.unwrap(), Some(200));
+    assert_eq!(broker.listener.known_lag("late").await.unwrap(), 200);
     let came = take(&mut *first, 200).await;
     broker.emitter.emit(&sent[200..]).await.unwrap();
     // The log may have notes of another group by then.
     drop(broker.listener.subscribe("another").await.unwrap());
-    assert_eq!(broker.listener.lag("nobody").await.unwrap(), Some(300));
+    assert_eq!(broker.listener.known_lag("nobody").await.unwrap(), 300);
     // All but every third of the first hundred.
     let tags: Vec<_> = came[..100]
         .iter()
@@ -291,10 +291,8 @@ async fn a_group_goes_on_in_the_log_where_it_was_left() {
         .map(|(_, d)| d.tag)
         .collect();
     first.ack(&tags).await.unwrap();
-    assert_eq!(
-        broker.listener.lag("late").await.unwrap(),
-        Some(300 - tags.len() as u64)
-    );
+    let left = broker.listener.known_lag("late").await.unwrap();
+    assert_eq!(left, 300 - tags.len() as u64);
     drop(first);
 
     let mut second = place.reopen().await.listener.subscribe("late").await.unwrap();
@@ -307,7 +305,7 @@ async fn a_group_goes_on_in_the_log_where_it_was_left() {
     assert_eq!(versions, left.collect::<Vec<u64>>());
     let tags: Vec<_> = came.iter().map(|delivery| delivery.tag).collect();
     second.ack(&tags).await.unwrap();
-    assert_eq!(broker.listener.lag("late").await.unwrap(), Some(0));
+    assert_eq!(broker.listener.known_lag("late").await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -326,7 +324,7 @@ async fn what_nobody_keeps_is_not_taken_for_published() {
     assert!(matches!(outcome, Err(BrokerError::Unavailable(_))), "{outcome:?}");
     // The next attempt makes the log anew.
     broker.emitter.emit(&[envelope("a", 2)]).await.unwrap();
-    assert_eq!(broker.listener.lag("nobody").await.unwrap(), Some(1));
+    assert_eq!(broker.listener.known_lag("nobody").await.unwrap(), 1);
 }
 
 async fn refusal(url: &str) -> String {

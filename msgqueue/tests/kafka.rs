@@ -30,7 +30,7 @@ use uuid::Uuid;
 use kafka_raw::{Record, Topic, Warnings};
 
 /// Only a test that fails waits for so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A topic that no other test knows.
 struct Place {
@@ -282,7 +282,7 @@ async fn undecodable_messages_come_between_good_ones() {
     assert_eq!(came[1].message().body, b"no json");
     assert_eq!(came[4].envelope().unwrap(), good[1]);
     ack(&mut *subscription, &came).await;
-    assert_eq!(broker.listener.lag("raw").await.unwrap(), Some(0));
+    assert_eq!(broker.listener.known_lag("raw").await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -303,8 +303,8 @@ async fn pinned_subscriptions_get_their_partitions_only() {
         for id in ids(&came) {
             assert!(rest.remove(&id), "it came to another one, too");
         }
-        let lag = all.listener.lag("pinned").await.unwrap();
-        assert_eq!(lag, Some(u64::try_from(rest.len()).unwrap()));
+        let lag = all.listener.known_lag("pinned").await.unwrap();
+        assert_eq!(lag, u64::try_from(rest.len()).unwrap());
     }
     assert!(rest.is_empty());
     let outside = fault(&format!("{}&assign=3", place.url())).await.to_string();
@@ -322,7 +322,7 @@ async fn a_dropped_group_is_dropped_for_pinned_members_too() {
     broker.listener.drop_group("pinned").await.unwrap();
     let ended = timeout(PATIENCE, subscription.next_batch(1)).await.unwrap();
     assert!(matches!(ended, Err(BrokerError::Refused(_))), "{ended:?}");
-    assert_eq!(broker.listener.lag("pinned").await.unwrap(), Some(3));
+    assert_eq!(broker.listener.known_lag("pinned").await.unwrap(), 3);
 }
 
 #[tokio::test]
@@ -451,7 +451,7 @@ async fn a_rebalance_with_work_in_flight_loses_nothing() {
     let moved = next(&mut *two, 1_000).await;
 
     ack(&mut *one, &held).await;
-    let lag = first.listener.lag("shared").await.unwrap().unwrap();
+    let lag = first.listener.known_lag("shared").await.unwrap();
     assert!(
         lag >= u64::try_from(moved.len()).unwrap(),
         "an acknowledgement from before counts: {lag}"
@@ -462,7 +462,7 @@ async fn a_rebalance_with_work_in_flight_loses_nothing() {
     let again = take(&mut *one, usize::try_from(lag).unwrap()).await;
     assert!(ids(&again).is_superset(&ids(&moved)), "a message is lost");
     ack(&mut *one, &again).await;
-    assert_eq!(first.listener.lag("shared").await.unwrap(), Some(0));
+    assert_eq!(first.listener.known_lag("shared").await.unwrap(), 0);
     let all: HashSet<Uuid> = ids(&held).union(&ids(&again)).copied().collect();
     assert_eq!(all, sent_ids(&sent));
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::config::{Flags, Settings, SettingsError};
+use chassis::config::Flags;
 use chassis::consumer::parking::{Listed, Parking};
 use chassis::views::Generations;
 use clap::Subcommand;
@@ -19,6 +19,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use crate::output;
+use crate::services::{StoresError, with_stores};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,9 +60,7 @@ enum Action {
 #[derive(Debug, Error)]
 pub(crate) enum ParkedError {
     #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error("there is no store at {0}; --data-dir and --conf have to be those of the services")]
-    NoStore(String),
+    Stores(#[from] StoresError),
     #[error("configuration: store: {0}")]
     OpenStore(#[from] persistence::OpenError),
     #[error("configuration: broker: {0}")]
@@ -145,14 +144,7 @@ async fn retry(flags: &Flags) -> Result<(), ParkedError> {
 /// The stores of both services, or of the one that has its store here.
 async fn open(flags: &Flags) -> Result<Vec<Stored>, ParkedError> {
     let mut services = Vec::new();
-    let mut missing = Vec::new();
-    for defaults in [&eventservice::DEFAULTS, &bookingservice::DEFAULTS] {
-        let settings = Settings::load(defaults, flags)?;
-        // Opening a store makes it where it is missing, which would hide a wrong folder.
-        if !persistence::is_there(&settings.store) {
-            missing.push(settings.store);
-            continue;
-        }
+    for settings in with_stores(flags)? {
         let stores = persistence::open(&settings.store).await?;
         services.push(Stored {
             service: settings.service,
@@ -161,9 +153,6 @@ async fn open(flags: &Flags) -> Result<Vec<Stored>, ParkedError> {
             parking: Parking::open(Arc::clone(&stores.documents)).await?,
             generations: Generations::open(stores.documents).await?,
         });
-    }
-    if services.is_empty() {
-        return Err(ParkedError::NoStore(missing.join(" or ")));
     }
     Ok(services)
 }

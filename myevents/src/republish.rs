@@ -1,6 +1,6 @@
 //! `myevents republish`: publishes what the journals hold to the broker that the settings name.
 
-use chassis::config::{Flags, SettingsError};
+use chassis::config::Flags;
 use chassis::operator::Takeover;
 use chassis::service::StartError;
 use chassis::transfer::{RepublishError, republish};
@@ -8,7 +8,7 @@ use msgqueue::{Broker, BrokerError};
 use thiserror::Error;
 
 use crate::output;
-use crate::services::{BrokerSettingError, ServiceName, shared_broker};
+use crate::services::{BrokerSettingError, StoresError, shared_broker, with_stores};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub(crate) struct Options {
 #[derive(Debug, Error)]
 pub(crate) enum CommandError {
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Stores(#[from] StoresError),
     #[error(transparent)]
     BrokerSetting(#[from] BrokerSettingError),
     #[error("configuration: broker: {0}")]
@@ -72,25 +72,16 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
 /// The stores of both services, or of the one that has its store here.
 async fn take_over(flags: &Flags) -> Result<Vec<(&'static str, Takeover)>, CommandError> {
     let mut journals = Vec::new();
-    let mut missing = Vec::new();
-    for service in [ServiceName::Event, ServiceName::Booking] {
-        let settings = service.settings(flags)?;
-        if persistence::is_there(&settings.store) {
-            journals.push((settings.service, Takeover::open(&settings).await?));
-        } else {
-            missing.push(settings.store);
-        }
-    }
-    if journals.is_empty() {
-        return Err(StartError::NoStore(missing.join(" or ")).into());
+    for settings in with_stores(flags)? {
+        journals.push((settings.service, Takeover::open(&settings).await?));
     }
     Ok(journals)
 }
 
 /// Who has taken nothing lacks everything that the log has.
 async fn check_empty(broker: &Broker) -> Result<(), CommandError> {
-    match broker.listener.lag(NOBODY).await? {
-        Some(messages @ 1..) => Err(CommandError::NotEmpty(output::plural(messages, "message"))),
-        _ => Ok(()),
+    match broker.listener.known_lag(NOBODY).await? {
+        0 => Ok(()),
+        messages => Err(CommandError::NotEmpty(output::plural(messages, "message"))),
     }
 }

@@ -26,6 +26,32 @@ impl ServiceName {
     }
 }
 
+/// Why there are no stores to work on.
+#[derive(Debug, Error)]
+pub(crate) enum StoresError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("there is no store at {0}; --data-dir and --conf have to be those of the services")]
+    Missing(String),
+}
+
+/// The settings of both services, or of the one that has its store here. Opening a store makes it where it is missing,
+/// which would hide a wrong folder.
+pub(crate) fn with_stores(flags: &Flags) -> Result<Vec<Settings>, StoresError> {
+    let both = [
+        ServiceName::Event.settings(flags)?,
+        ServiceName::Booking.settings(flags)?,
+    ];
+    let (here, missing): (Vec<_>, Vec<_>) = both
+        .into_iter()
+        .partition(|settings| persistence::is_there(&settings.store));
+    if here.is_empty() {
+        let missing: Vec<String> = missing.into_iter().map(|settings| settings.store).collect();
+        return Err(StoresError::Missing(missing.join(" or ")));
+    }
+    Ok(here)
+}
+
 /// Why there is no one broker to work on.
 #[derive(Debug, Error)]
 pub(crate) enum BrokerSettingError {

@@ -1,8 +1,15 @@
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-/// An HTTP client for one base URL. Accepts the platform's self-signed certificate.
+/// How long a client goes on to ask where it is told to come again, as on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// An HTTP client for one base URL. Accepts the platform's self-signed certificate. What writes or presents
+/// headers is sent again where the answer is "not just now", but by [`Client::send`].
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -42,23 +49,34 @@ impl Client {
     }
 
     pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        self.send(Method::GET, path, headers, None).await
+        self.insist(Method::GET, path, headers, None).await
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {
-        self.send(Method::POST, path, &[], Some(body)).await
+        self.insist(Method::POST, path, &[], Some(body)).await
     }
 
     pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
-        self.send(Method::POST, path, headers, Some(body)).await
+        self.insist(Method::POST, path, headers, Some(body)).await
     }
 
     pub async fn patch_with(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
-        self.send(Method::PATCH, path, headers, Some(body)).await
+        self.insist(Method::PATCH, path, headers, Some(body)).await
     }
 
     pub async fn delete(&self, path: &str) -> Reply {
-        self.send(Method::DELETE, path, &[], None).await
+        self.insist(Method::DELETE, path, &[], None).await
+    }
+
+    async fn insist(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Reply {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let reply = self.send(method.clone(), path, headers, body.clone()).await;
+            if reply.status != 503 || Instant::now() >= deadline {
+                return reply;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Reply {

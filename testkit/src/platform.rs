@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::{Client, broker_variable};
 
-const START: Duration = Duration::from_secs(60);
-const END: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(120);
+const END: Duration = Duration::from_secs(120);
 
 /// A real `myevents serve`, or a single service's binary, on free ports and in a folder of its own.
 pub struct Platform {

@@ -164,9 +164,11 @@ impl Inventory {
         seats: u32,
         now: Timestamp,
     ) -> Result<Vec<DomainEvent>, InventoryRejection> {
-        let Some(terms) = &self.terms else {
-            return Err(self.not_opened());
-        };
+        // One may be closed before anybody has said how many seats it has.
+        if self.closed {
+            return Err(InventoryRejection::EventCancelled { left: self.left() });
+        }
+        let terms = self.terms.as_ref().ok_or(InventoryRejection::NotOpened)?;
         self.check_open(terms, now)?;
         self.check_limits(terms, user_id, seats)?;
         Ok(vec![DomainEvent::EventBooked(EventBooked {
@@ -178,19 +180,8 @@ impl Inventory {
         })])
     }
 
-    /// One may be closed before anybody has said how many seats it has.
-    fn not_opened(&self) -> InventoryRejection {
-        if self.closed {
-            return InventoryRejection::EventCancelled { left: 0 };
-        }
-        InventoryRejection::NotOpened
-    }
-
     fn check_open(&self, terms: &InventoryTerms, now: Timestamp) -> Result<(), InventoryRejection> {
         let left = self.left();
-        if self.closed {
-            return Err(InventoryRejection::EventCancelled { left });
-        }
         if now >= terms.end_time {
             return Err(InventoryRejection::EventOver { left });
         }

@@ -89,8 +89,6 @@ pub enum AuditError {
     Broker(#[from] BrokerError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
-    #[error("this broker cannot tell how far a group is, which a verification has to know")]
-    NoMeasure,
     #[error("it was interrupted")]
     Interrupted,
     #[error("the log cannot be replayed: {0}")]
@@ -108,7 +106,6 @@ impl From<ReplayError> for AuditError {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::Difference(difference) => difference.into(),
-            ReplayError::NoMeasure => Self::NoMeasure,
             error => Self::Replay(error.into()),
         }
     }

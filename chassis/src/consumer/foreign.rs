@@ -3,7 +3,7 @@
 
 use contracts::EventName;
 use futures::{StreamExt, TryStreamExt, stream};
-use msgqueue::{Delivery, Message};
+use msgqueue::Message;
 
 use super::parking::{Parked, Reason};
 use super::{Consumer, StepError};
@@ -29,9 +29,8 @@ pub enum Adoption {
 }
 
 impl Consumer {
-    pub(super) async fn adopt_foreign(&self, batch: &[Delivery]) -> Result<(), StepError> {
-        let foreign = batch.iter().filter_map(ForeignMessage::of);
-        let adopted = stream::iter(foreign.map(|foreign| self.adopt(foreign))).buffer_unordered(CONCURRENT);
+    pub(super) async fn adopt_foreign(&self, foreign: Vec<ForeignMessage>) -> Result<(), StepError> {
+        let adopted = stream::iter(foreign.into_iter().map(|foreign| self.adopt(foreign))).buffer_unordered(CONCURRENT);
         let refused: Vec<Option<Parked>> = adopted.try_collect().await?;
         let mut writes = Vec::new();
         for parked in refused.into_iter().flatten() {
@@ -63,11 +62,7 @@ impl Consumer {
 }
 
 impl ForeignMessage {
-    fn of(delivery: &Delivery) -> Option<Self> {
-        if delivery.stream().is_some() {
-            return None;
-        }
-        let message = delivery.message();
+    pub(super) fn of(message: Message) -> Option<Self> {
         let name = message.foreign_name()?;
         Some(Self { name, message })
     }

@@ -8,6 +8,7 @@ use msgqueue::{Delivery, Message};
 use persistence::Write;
 use tracing::{error, warn};
 
+use super::foreign::ForeignMessage;
 use super::parking::{Copy, Parked, Reason, reason_of};
 use super::plan::{Incoming, Plan, Refused, Verdict};
 use super::{Consumer, HandlerError, StepError};
@@ -29,10 +30,11 @@ struct Sorted {
 impl Consumer {
     /// A batch of which something is refused is sorted once more, without that. Until then nothing of it is written.
     pub(crate) async fn step(&self, batch: &[Delivery], parked: &mut HashSet<StreamId>) -> Result<(), StepError> {
-        self.adopt_foreign(batch).await?;
+        let (concerning, foreign) = self.classified(batch);
+        self.adopt_foreign(foreign).await?;
         let mut refused = Refused::default();
         loop {
-            let outcome = self.try_step(batch, parked, &refused).await;
+            let outcome = self.try_step(&concerning, parked, &refused).await;
             if !noted(&outcome, &mut refused) {
                 return outcome;
             }
@@ -41,14 +43,13 @@ impl Consumer {
 
     async fn try_step(
         &self,
-        batch: &[Delivery],
+        concerning: &[&Delivery],
         parked: &mut HashSet<StreamId>,
         refused: &Refused,
     ) -> Result<(), StepError> {
-        let concerning: Vec<&Delivery> = batch.iter().filter(|delivery| self.is_concerned(delivery)).collect();
         let incoming: Vec<Incoming> = concerning.iter().map(|delivery| Incoming::read(delivery)).collect();
         let mut sorted = self.sorted(streams_of(&incoming), refused).await?;
-        for (delivery, incoming) in concerning.into_iter().zip(incoming) {
+        for (delivery, incoming) in concerning.iter().zip(incoming) {
             match incoming {
                 Incoming::Envelope(envelope) => self.sort(&mut sorted, envelope, delivery),
                 Incoming::Broken(error) => {
@@ -65,12 +66,21 @@ impl Consumer {
         Ok(())
     }
 
-    /// Nobody knows whose a message is that tells neither its stream nor what it is.
-    fn is_concerned(&self, delivery: &Delivery) -> bool {
-        match delivery.stream() {
-            Some(stream) => self.handler.concerns(&stream),
-            None => delivery.message().foreign_name().is_none(),
+    /// What concerns the handler, and what other programs sent. Nobody knows whose a message is that tells neither its
+    /// stream nor what it is: it may concern anybody.
+    fn classified<'a>(&self, batch: &'a [Delivery]) -> (Vec<&'a Delivery>, Vec<ForeignMessage>) {
+        let (mut concerning, mut foreign) = (Vec::new(), Vec::new());
+        for delivery in batch {
+            match delivery.stream() {
+                Some(stream) if !self.handler.concerns(&stream) => {}
+                Some(_) => concerning.push(delivery),
+                None => match ForeignMessage::of(delivery.message()) {
+                    Some(message) => foreign.push(message),
+                    None => concerning.push(delivery),
+                },
+            }
         }
+        (concerning, foreign)
     }
 
     /// Applies what is parked of a stream, as far as it now follows.

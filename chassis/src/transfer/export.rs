@@ -60,8 +60,6 @@ struct Copies {
 
 #[derive(Debug, Error)]
 pub enum ExportError {
-    #[error("this broker cannot tell how long its log is, which an export has to know")]
-    NoMeasure,
     #[error("it was interrupted")]
     Interrupted,
     #[error("the broker fails: {0}")]
@@ -92,7 +90,7 @@ pub async fn export(
 
 async fn write_all(broker: &Broker, group: &str, mut to: Outlet, told: Told<'_>) -> Result<Exported, ExportError> {
     let mut subscription = broker.listener.subscribe(group).await?;
-    let length = broker.listener.lag(group).await?.ok_or(ExportError::NoMeasure)?;
+    let length = broker.listener.known_lag(group).await?;
     told(Export::Begins(length));
     let mut exported = Exported::default();
     while exported.read() < length {

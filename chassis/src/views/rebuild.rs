@@ -125,8 +125,6 @@ pub enum RebuildError {
     Worse { stream: String, live: u64, built: u64 },
     #[error("what builds the views broke off: {0}; the next rebuild goes on")]
     BrokeOff(String),
-    #[error("this broker cannot tell how far a group is, which a rebuild has to know")]
-    NoMeasure,
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("the store fails: {0}")]
@@ -376,9 +374,8 @@ impl Work<'_> {
         let listener = &self.place.broker.listener;
         let group = self.group(generation);
         // All of the log waits for a group that nobody has made.
-        let length = listener.lag(&format!("{group}.nobody")).await?;
-        let lag = listener.lag(&group).await?;
-        let (length, lag) = length.zip(lag).ok_or(RebuildError::NoMeasure)?;
+        let length = listener.known_lag(&format!("{group}.nobody")).await?;
+        let lag = listener.known_lag(&group).await?;
         Ok((length.saturating_sub(lag), length))
     }
 

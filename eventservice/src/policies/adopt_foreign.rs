@@ -12,7 +12,7 @@ use chassis::consumer::{Adoption, ForeignMessage, HandlerError};
 use chassis::desk::{Aggregate, Desk, DeskError, Request};
 use chassis::http::form::Form;
 use chassis::policies::{Policy, why_not};
-use contracts::{EventDetails, StreamId, StreamKind};
+use contracts::{EventDetails, InvalidStreamId, StreamId, StreamKind};
 use serde_json::{Map, Value};
 
 use crate::domain::event::{self, Event, EventCommand, EventRejection, Place};
@@ -58,15 +58,12 @@ impl AdoptForeign {
             Ok(None) | Err(DeskError::Unreadable(_)) => details.capacity = event::capacity(&details),
             Err(error) => return not_adopted(error),
         }
-        let Ok(stream) = StreamId::new(StreamKind::Event, &details.id) else {
-            return Ok(Adoption::Refused("id cannot be one".to_owned()));
-        };
-        let outcome = decide(&self.events, &stream, EventCommand::Adopt(Box::new(details))).await;
-        match outcome {
-            Err(DeskError::Rejected(EventRejection::Invalid(violations))) => Ok(Adoption::Refused(listed(&violations))),
-            Err(error) => not_adopted(error),
-            Ok(()) => Ok(Adoption::Adopted),
-        }
+        let stream = StreamId::new(StreamKind::Event, &details.id);
+        let adopted = decide(&self.events, stream, EventCommand::Adopt(Box::new(details))).await;
+        adopted.or_else(|error| match error {
+            DeskError::Rejected(EventRejection::Invalid(violations)) => Ok(Adoption::Refused(listed(&violations))),
+            error => not_adopted(error),
+        })
     }
 
     /// The location that the event names, if it is known by now.
@@ -83,17 +80,12 @@ impl AdoptForeign {
             Ok(details) => details,
             Err(fault) => return Ok(Adoption::Refused(fault)),
         };
-        let Ok(stream) = StreamId::new(StreamKind::Location, &details.id) else {
-            return Ok(Adoption::Refused("id cannot be one".to_owned()));
-        };
-        let outcome = decide(&self.locations, &stream, LocationCommand::Ensure(details)).await;
-        match outcome {
-            Err(DeskError::Rejected(LocationRejection::Invalid(violations))) => {
-                Ok(Adoption::Refused(listed(&violations)))
-            }
-            Err(error) => not_adopted(error),
-            Ok(()) => Ok(Adoption::Adopted),
-        }
+        let stream = StreamId::new(StreamKind::Location, &details.id);
+        let adopted = decide(&self.locations, stream, LocationCommand::Ensure(details)).await;
+        adopted.or_else(|error| match error {
+            DeskError::Rejected(LocationRejection::Invalid(violations)) => Ok(Adoption::Refused(listed(&violations))),
+            error => not_adopted(error),
+        })
     }
 }
 
@@ -112,11 +104,14 @@ fn read<T>(foreign: &ForeignMessage, read: fn(&mut Form) -> Option<T>) -> Result
 
 async fn decide<A: Aggregate>(
     desk: &Desk<A>,
-    stream: &StreamId,
+    stream: Result<StreamId, InvalidStreamId>,
     command: A::Command,
-) -> Result<(), DeskError<A::Rejection>> {
-    let request = Request::of_system(command);
-    desk.handle_in_background(stream, request).await.map(drop)
+) -> Result<Adoption, DeskError<A::Rejection>> {
+    let Ok(stream) = stream else {
+        return Ok(Adoption::Refused("id cannot be one".to_owned()));
+    };
+    desk.handle_in_background(&stream, Request::of_system(command)).await?;
+    Ok(Adoption::Adopted)
 }
 
 fn listed(faults: &[impl Display]) -> String {

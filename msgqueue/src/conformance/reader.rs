@@ -12,7 +12,7 @@ use super::samples::envelope;
 use crate::{Broker, Delivery, Subscription};
 
 /// Only a check that fails waits for so long.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) struct Reader {
     pub(super) subscription: Box<dyn Subscription>,

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use futures::stream;
 use serde_json::{Value, json};
 use testkit::servers::{Kind, Server, shared};
-use testkit::{Client, Platform, PlatformBuilder, eventually_within};
+use testkit::{Client, Platform, PlatformBuilder, eventually};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -19,7 +19,7 @@ use crate::support::{event_with_seats, myevents_at};
 const BOOKINGS: usize = 1_000;
 const AT_ONCE: usize = 16;
 /// Longer than any server takes to come back, and consumers to notice.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn serving(folder: &Path, broker: &str) -> PlatformBuilder {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
@@ -30,7 +30,7 @@ fn serving(folder: &Path, broker: &str) -> PlatformBuilder {
 /// Returns when what is at `path` is as it should be; brokers take longer to come back than what is usually waited for.
 async fn in_the_end(what: &str, client: &Client, path: &str, is_so: impl Fn(&Value) -> bool) {
     let looked = || async { is_so(&client.get(path).await.json()).then_some(()) };
-    eventually_within(PATIENCE, what, looked).await;
+    eventually(what, looked).await;
 }
 
 async fn bookings_go_on_without(kind: Kind) {
@@ -120,7 +120,7 @@ async fn what_rabbitmq_refuses_in_the_middle_is_waited_for_and_comes_in_order() 
             .succeeded();
         parked.contains("version 2 has not come yet").then_some(parked)
     };
-    let parked = eventually_within(PATIENCE, "what came too early is parked", parked).await;
+    let parked = eventually("what came too early is parked", parked).await;
     assert!(
         parked.contains("event.views") && !parked.contains("event.policies"),
         "{parked}"
@@ -160,7 +160,7 @@ async fn what_kafka_has_not_confirmed_in_time_is_sent_again_in_order() {
         let failures = platform.metric("booking", "myevents_relay_failures_total").await;
         (failures > 0.0).then_some(())
     };
-    eventually_within(PATIENCE, "the producer gives up", given_up).await;
+    eventually("the producer gives up", given_up).await;
     book(BOOKINGS / 2).await;
     let server = server.after(|server| server.resume()).await;
 
@@ -173,7 +173,7 @@ async fn what_kafka_has_not_confirmed_in_time_is_sent_again_in_order() {
                 .succeeded();
             verified.contains("Everything agrees.").then_some(())
         };
-        eventually_within(PATIENCE, "everything agrees", verify).await;
+        eventually("everything agrees", verify).await;
     }
     let parked = myevents_at(&broker, folder.path(), &["parked", "list"])
         .await

@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use chassis::faults;
+use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::history::{Findings, History, Kind, Load, Parts, Record, Request, check};
 use testkit::{Client, PlatformBuilder, Reply, eventually};
@@ -26,7 +27,9 @@ async fn book_until_refused(client: &Client, event: &str) -> History {
     for number in 0..MANY {
         let guest = format!("guest-{number:032x}");
         let (path, headers) = (format!("/events/{event}/bookings"), [("X-User-Id", guest.as_str())]);
-        let reply = client.post_with(&path, &headers, json!({"seats": 1})).await;
+        let reply = client
+            .send(Method::POST, &path, &headers, Some(json!({"seats": 1})))
+            .await;
         let request = Request::Book {
             event: event.to_owned(),
             seats: 1,

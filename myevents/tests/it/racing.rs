@@ -11,7 +11,7 @@ use testkit::{Client, Platform, PlatformBuilder, eventually};
 use tokio::task::spawn_blocking;
 
 use crate::journal::walk_inventory;
-use crate::support::{binary, event_with_seats, get_in_the_end, opera, platform};
+use crate::support::{binary, event_with_seats, opera, platform};
 
 const CLIENTS: usize = 64;
 const SEATS: u32 = 1_000;
@@ -273,7 +273,7 @@ async fn a_restart_keeps_everything() {
     let platform = start().await;
     let client = platform.client();
     let booking = format!("/bookings/{}", booked["id"].as_str().unwrap());
-    let seen = get_in_the_end(&client, &booking, token).await;
+    let seen = client.get_with(&booking, &[token]).await;
     assert_eq!(seen.expect(200)["seats"], 3);
     eventually("the seats are counted", || async {
         (client.get(&format!("/events/{event_id}")).await.expect(200)["seats_left"] == 7).then_some(())

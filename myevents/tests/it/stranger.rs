@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use testkit::eventually;
 use tokio::task::spawn_blocking;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) enum Stranger {
     Rabbit {

@@ -6,7 +6,7 @@ use msgqueue::Broker;
 use msgqueue::embedded::Log;
 use persistence::Stores;
 use serde_json::{Value, json};
-use testkit::{Client, Platform, PlatformBuilder, Reply};
+use testkit::{Client, Platform, PlatformBuilder};
 
 /// A platform with everything by default.
 pub(crate) async fn platform() -> Platform {
@@ -72,16 +72,6 @@ pub(crate) async fn event_with_seats(client: &Client, capacity: u32) -> String {
     })
     .await;
     id
-}
-
-/// The reply to a request that names what it wants to see, however often it has to be asked. Where a broker is slow, views
-/// are behind for longer than one request waits.
-pub(crate) async fn get_in_the_end(client: &Client, path: &str, token: (&str, &str)) -> Reply {
-    let looked = || async {
-        let reply = client.get_with(path, &[token]).await;
-        (reply.status != 503).then_some(reply)
-    };
-    testkit::eventually("what the token names is visible", looked).await
 }
 
 /// How a command ended, and what it printed.

@@ -11,7 +11,7 @@ use testkit::{Platform, PlatformBuilder};
 use tokio::time::timeout;
 
 /// How long it may take until a point is reached.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long clients wait where a guard is off: much of what they wait for never comes.
 const IN_VAIN: Duration = Duration::from_secs(1);

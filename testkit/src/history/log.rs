@@ -12,7 +12,7 @@ use super::parts::Opened;
 use super::{Findings, Kind};
 
 /// How long the broker may take to show what it has.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 const BATCH: usize = 1_000;
 
 /// What was published, in order.

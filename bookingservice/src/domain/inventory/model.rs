@@ -149,17 +149,15 @@ impl Model {
 
     /// The first rule in this list that is broken is the answer.
     fn expected_booking(&self, booking_id: &str, user_id: &str, seats: u32, now: Timestamp) -> Decision {
-        let terms = match &self.terms {
-            Some(terms) => terms,
-            None if self.closed => return Err(InventoryRejection::EventCancelled { left: 0 }),
-            None => return Err(InventoryRejection::NotOpened),
-        };
+        if self.closed {
+            return Err(InventoryRejection::EventCancelled { left: self.left() });
+        }
+        let terms = self.terms.as_ref().ok_or(InventoryRejection::NotOpened)?;
         let (left, booked) = (self.left(), self.held_by(user_id));
         let of_booking = terms.max_seats_per_booking.unwrap_or(u32::MAX);
         let of_user = terms.max_seats_per_user.unwrap_or(u32::MAX);
         let start = terms.sales_start.unwrap_or(Timestamp::MIN);
         let rules = [
-            (self.closed, InventoryRejection::EventCancelled { left }),
             (now >= terms.end_time, InventoryRejection::EventOver { left }),
             (now >= terms.sales_end, InventoryRejection::SalesEnded { left }),
             (now < start, InventoryRejection::SalesNotStarted { start, left }),
