@@ -15,6 +15,7 @@ pub mod feed;
 pub mod health;
 pub mod http;
 mod lease;
+mod lost_journal;
 pub mod metrics;
 pub mod operator;
 pub mod packed;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::StreamKind;
 use futures::future::join_all;
 use msgqueue::{Broker, BrokerError, OpenError};
 use persistence::{Collection, Expect, PutError, StoreError, Stores, Write};
@@ -31,6 +32,7 @@ use crate::desk::{Aggregate, Desk, Snapshots};
 use crate::faults;
 use crate::health::{Health, Part};
 use crate::http::server::{self, Api, Listeners, Server};
+use crate::lost_journal::{self, Fault};
 use crate::metrics::Metrics;
 use crate::policies::{self, Policies, Policy};
 use crate::pulse::Pulse;
@@ -62,6 +64,11 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error("configuration: store: `{url}` belongs to the {owner} service; every service needs a store of its own")]
     ForeignStore { url: String, owner: String },
+    #[error(
+        "the store {store} is empty, and the log has what the {service} service once wrote; beginning anew would sell \
+         again what is sold: restore it by `myevents export` and `myevents restore {service}`, or name another store or log"
+    )]
+    LostJournal { store: String, service: &'static str },
     #[error("there is no store at {0}; --data-dir and --conf have to be those of the service")]
     NoStore(String),
     #[error("there is no log at {0}; --data-dir and --conf have to be those of the service")]
@@ -101,7 +108,12 @@ pub struct Service {
 
 impl Service {
     /// Opens store and broker, and locks the data folder against a second process of the same service.
-    pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    /// Refuses to begin anew the streams of `kinds` that its journal has lost.
+    pub async fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        kinds: &'static [StreamKind],
+    ) -> Result<Self, StartError> {
         let lock = lock_data_dir(&settings)?;
         let health = Health::default();
         let part = |name: &str| health.part(format!("{}.{name}", settings.service));
@@ -113,6 +125,7 @@ impl Service {
         store_part.ok();
         stores.lease = Pulse::of(stores.lease, store_part);
         let broker = open_broker(&background, &settings.broker).await?;
+        refuse_to_begin_anew(&stores, &broker, &settings, kinds).await?;
         broker_part.ok();
         let metrics = Metrics::new()?;
         Ok(Self {
@@ -328,6 +341,29 @@ pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), St
         url: settings.store.clone(),
         owner,
     })
+}
+
+async fn refuse_to_begin_anew(
+    stores: &Stores,
+    broker: &Broker,
+    settings: &Settings,
+    kinds: &[StreamKind],
+) -> Result<(), StartError> {
+    let mut waiting = Waiting::for_broker(&settings.broker);
+    loop {
+        match lost_journal::is_lost(&*stores.journal, &*broker.listener, kinds).await {
+            Ok(false) => return Ok(()),
+            Ok(true) => {
+                return Err(StartError::LostJournal {
+                    store: settings.store.clone(),
+                    service: settings.service,
+                });
+            }
+            Err(Fault::Broker(error @ BrokerError::Unavailable(_))) if waiting.may_pass => waiting.pause(&error).await,
+            Err(Fault::Broker(error)) => return Err(error.into()),
+            Err(Fault::Store(error)) => return Err(error.into()),
+        }
+    }
 }
 
 /// The broker's own threads take over the priority of the thread that starts them.

@@ -51,7 +51,7 @@ pub const PROFILE: Profile = Profile {
 /// # Errors
 /// One line that names the setting at fault, or what the store says.
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service, Api), StartError> {
-    let mut service = Service::open(settings, clock).await?;
+    let mut service = Service::open(settings, clock, PROFILE.streams).await?;
     service.start_relay();
     let events: Desk<Event> = service.desk();
     let locations: Desk<Location> = service.desk();

@@ -4,11 +4,10 @@ use std::str::FromStr;
 use contracts::EventName;
 use serde_json::{Map, Value};
 
-use crate::Message;
 use crate::attributes::Attributes;
 
 /// The attribute that lists, with commas, what stands in the body only so that others can read it.
-const ALIASES: &str = "aliases";
+pub(crate) const ALIASES: &str = "aliases";
 /// Fields that the original services' code calls otherwise than their book's text: the event's name, ours, theirs.
 const THEIR_FIELDS: [(&str, &str, &str); 4] = [
     ("event.booked", "event_id", "eventId"),
@@ -27,29 +26,11 @@ pub enum EventNames {
     CamelCase,
 }
 
-impl EventNames {
-    /// Writes a message as it goes out.
-    pub fn spell(self, message: &mut Message) {
-        if self == Self::Dotted {
-            return;
-        }
-        let Some(name) = message.attributes.get("type") else {
-            return;
-        };
-        let name = EventName::parse(name);
-        add_aliases(&name, message);
-        message.attributes.insert("type".to_owned(), name.camel_case());
-    }
-}
-
-fn add_aliases(name: &EventName, message: &mut Message) {
-    let theirs: Vec<_> = THEIR_FIELDS.iter().filter(|(of, ..)| *of == name.as_str()).collect();
-    if theirs.is_empty() {
-        return;
-    }
-    let Ok(mut fields) = serde_json::from_slice::<Map<String, Value>>(&message.body) else {
-        return;
-    };
+/// The aliases that the body gets, and the body with them; `None` where the original services have no other names.
+pub(crate) fn with_aliases(name: &EventName, body: &[u8]) -> Option<(String, Vec<u8>)> {
+    let mut theirs = THEIR_FIELDS.iter().filter(|(of, ..)| *of == name.as_str()).peekable();
+    theirs.peek()?;
+    let mut fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let mut added = Vec::new();
     for (_, ours, theirs) in theirs {
         if let Some(value) = fields.get(*ours).cloned() {
@@ -57,11 +38,8 @@ fn add_aliases(name: &EventName, message: &mut Message) {
             added.push(*theirs);
         }
     }
-    if added.is_empty() {
-        return;
-    }
-    message.attributes.insert(ALIASES.to_owned(), added.join(","));
-    message.body = Value::from(fields).to_string().into_bytes();
+    let body = Value::from(fields).to_string().into_bytes();
+    (!added.is_empty()).then(|| (added.join(","), body))
 }
 
 /// The body as it was before anything was written beside it.

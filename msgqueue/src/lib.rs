@@ -23,6 +23,7 @@ pub mod kafka;
 mod listener;
 mod message;
 mod open;
+mod spelled;
 mod url_error;
 
 #[cfg(feature = "conformance")]

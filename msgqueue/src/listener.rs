@@ -77,7 +77,8 @@ pub trait Subscription: Send {
 
     /// Acknowledges any subset of what was delivered to this subscription, in any order. Once this has returned, an
     /// acknowledged message is never delivered to this group again, as far as [`Guarantees::acknowledges_singly`]
-    /// goes. Unknown tags are ignored, and so are those of messages that another member has been given since.
+    /// goes; where the broker goes down or is cut off in that moment it may come once more. Unknown tags are ignored, and
+    /// so are those of messages that another member has been given since.
     async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), BrokerError>;
 }
 

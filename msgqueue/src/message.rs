@@ -8,7 +8,9 @@ use contracts::{Envelope, EventName, StreamId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::EventNames;
 use crate::attributes::{self, Attributes, DAMAGED};
+use crate::spelled::Spelled;
 
 /// A broker's message before its adapter dresses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,33 +38,20 @@ pub enum MessageError {
 
 impl Message {
     pub fn from_envelope(envelope: &Envelope) -> Self {
+        Self::spelled(envelope, EventNames::Dotted)
+    }
+
+    /// As it goes out where the setting asks for `names`.
+    pub fn spelled(envelope: &Envelope, names: EventNames) -> Self {
+        let spelled = Spelled::of(envelope, names);
         let mut attributes = BTreeMap::new();
-        let mut set = |name: &str, value: String| attributes.insert(name.to_owned(), value);
-        set("specversion", "1.0".to_owned());
-        set("id", envelope.id.to_string());
-        set("source", format!("/{}", envelope.stream));
-        set("type", envelope.name.to_string());
-        set("time", envelope.time.to_string());
-        set("datacontenttype", "application/json".to_owned());
-        set("stream", envelope.stream.to_string());
-        set("streamversion", envelope.version.to_string());
-        set("commitfirst", envelope.commit.first.to_string());
-        set("commitlast", envelope.commit.last.to_string());
-        set("schemaversion", envelope.schema_version.to_string());
-        set("actor", envelope.actor.to_string());
-        set("hash", envelope.hash.to_string());
-        if let Some(digests) = &envelope.idempotency {
-            set("idempotencykey", digests.key.clone());
-            set("idempotencyrequest", digests.request.clone());
-        }
-        if let Some(trace) = &envelope.trace {
-            set("traceparent", trace.traceparent.clone());
-            trace.tracestate.clone().map(|state| set("tracestate", state));
-        }
+        spelled.each_attribute(|name, value| {
+            attributes.insert(name.to_owned(), value.to_owned());
+        });
         Self {
-            key: envelope.stream.entity_id().to_owned(),
+            key: spelled.key().to_owned(),
             attributes,
-            body: envelope.payload.as_str().into(),
+            body: spelled.body.into_owned(),
         }
     }
 

@@ -20,15 +20,13 @@ pub(crate) async fn emit(options: &Options, kind: Kind) -> Outcome<Vec<Row>> {
     let batch = envelopes(portion(kind, options.messages))?;
     let (mut ours, mut raws, mut bares) = (vec![], vec![], vec![]);
     for _ in 0..options.turns {
-        ours.push(by_adapter(kind, &batch).await?);
-        raws.push(by_client(kind, &batch, true).await?);
-        bares.push(by_client(kind, &batch, false).await?);
-        note(&format!(
-            "  {:.0}/s, client {:.0}/s, without headers {:.0}/s",
-            ours[ours.len() - 1],
-            raws[raws.len() - 1],
-            bares[bares.len() - 1]
-        ));
+        let our = by_adapter(kind, &batch).await?;
+        let raw = by_client(kind, &batch, true).await?;
+        let bare = by_client(kind, &batch, false).await?;
+        note(&format!("  {our:.0}/s, client {raw:.0}/s, without headers {bare:.0}/s"));
+        ours.push(our);
+        raws.push(raw);
+        bares.push(bare);
     }
     let (name, client) = (brokers::name(kind), client(kind));
     let (to_raw, to_bare) = (median(ratios(&ours, &raws)), median(ratios(&ours, &bares)));

@@ -29,7 +29,6 @@ struct Turn {
     reading: Option<f64>,
 }
 
-/// Each turn has a log of its own, which all read.
 pub(crate) async fn listen(options: &Options, kind: Kind) -> Outcome<Vec<Row>> {
     let batch = envelopes(portion(kind, options.messages))?;
     let (mut ours, mut raws, mut readings) = (vec![], vec![], vec![]);
@@ -70,15 +69,15 @@ fn row(name: String, ours: &[f64], theirs: Vec<f64>, target: Target) -> Row {
 }
 
 async fn turn(kind: Kind, batch: &[Arc<Envelope>]) -> Outcome<Turn> {
-    let place = Place::new(kind)?;
-    let broker = msgqueue::open(&place.url()).await?;
     match kind {
-        Kind::Kafka => at_kafka(&place, &broker, batch).await,
-        Kind::RabbitMq => at_rabbitmq(&place, &broker, batch).await,
+        Kind::Kafka => at_kafka(batch).await,
+        Kind::RabbitMq => at_rabbitmq(batch).await,
     }
 }
 
-async fn at_kafka(place: &Place, broker: &Broker, batch: &[Arc<Envelope>]) -> Outcome<Turn> {
+async fn at_kafka(batch: &[Arc<Envelope>]) -> Outcome<Turn> {
+    let place = Place::new(Kind::Kafka)?;
+    let broker = &msgqueue::open(&place.url()).await?;
     broker.emitter.emit(batch).await?;
     let raw = |look| raw::kafka::listen(&place.server, &place.name, batch.len(), look);
     Ok(Turn {
@@ -88,18 +87,31 @@ async fn at_kafka(place: &Place, broker: &Broker, batch: &[Arc<Envelope>]) -> Ou
     })
 }
 
-/// Both have a queue that was there before the messages came: what came earlier is read from the log.
-async fn at_rabbitmq(place: &Place, broker: &Broker, batch: &[Arc<Envelope>]) -> Outcome<Turn> {
+/// Each reads a queue that was there before the messages came (what came earlier is read from the log), at a place of its
+/// own as soon as all have come: RabbitMQ goes on to store them for a while, and whoever read second would find it at rest.
+async fn at_rabbitmq(batch: &[Arc<Envelope>]) -> Outcome<Turn> {
+    Ok(Turn {
+        ours: ours_at_rabbitmq(batch).await?,
+        raw: raw_at_rabbitmq(batch).await?,
+        reading: None,
+    })
+}
+
+async fn ours_at_rabbitmq(batch: &[Arc<Envelope>]) -> Outcome<f64> {
+    let broker = msgqueue::open(&Place::new(Kind::RabbitMq)?.url()).await?;
+    make_group(&broker, &batch[..1]).await?;
+    broker.emitter.emit(&batch[1..]).await?;
+    by_adapter(&broker, batch.len() - 1).await
+}
+
+async fn raw_at_rabbitmq(batch: &[Arc<Envelope>]) -> Outcome<f64> {
+    let place = Place::new(Kind::RabbitMq)?;
+    let broker = msgqueue::open(&place.url()).await?;
     let client = raw::amqp::Client::open(&place.server).await?;
     let queue = format!("{}.raw", place.name);
     client.make_queue(&queue, &place.name).await?;
-    make_group(broker, &batch[..1]).await?;
-    broker.emitter.emit(&batch[1..]).await?;
-    Ok(Turn {
-        ours: by_adapter(broker, batch.len() - 1).await?,
-        raw: client.listen(&queue, batch.len()).await?,
-        reading: None,
-    })
+    broker.emitter.emit(batch).await?;
+    client.listen(&queue, batch.len()).await
 }
 
 /// A group that is past its beginning.

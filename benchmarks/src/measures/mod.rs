@@ -84,7 +84,7 @@ async fn of_platform(options: &Options) -> Outcome<Vec<Row>> {
         rows.push(booking::sustained(options).await?);
     }
     if options.wants(booking::VISIBLE) {
-        rows.push(booking::visible(options).await?);
+        rows.push(booking::visible(options, None).await?);
     }
     if options.wants(reading::ONE) {
         rows.push(reading::one(options).await?);
@@ -120,7 +120,7 @@ async fn at_brokers(options: &Options) -> Outcome<Vec<Row>> {
             emitting::AMQP | emitting::KAFKA => rows.extend(emitting::emit(options, kind).await?),
             listening::AMQP | listening::KAFKA => rows.extend(listening::listen(options, kind).await?),
             operating::REBUILD_KAFKA => rows.extend(operating::rebuild_from_kafka(options).await?),
-            _ => rows.push(booking::visible_over(options, kind).await?),
+            _ => rows.push(booking::visible(options, Some(kind)).await?),
         }
     }
     Ok(rows)

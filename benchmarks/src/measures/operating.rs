@@ -29,33 +29,16 @@ pub(crate) const FIRST: &str = "first";
 const EVENTS: u64 = 1_000;
 const BOOKINGS_BEHIND: u64 = 100_000;
 const LOOK: Duration = Duration::from_millis(200);
+const REBUILDING: [&str; 3] = ["rebuild", "booking", "--anew"];
 
 /// How fast the booking service's views are built from a long log, and whether that takes more memory with its length.
 pub(crate) async fn rebuild(options: &Options) -> Outcome<Vec<Row>> {
     let folder = history(options.envelopes, true).await?;
-    let (mut rates, mut growths, mut highest) = (vec![], vec![], vec![]);
+    let mut rebuilds = Rebuilds::default();
     for _ in 0..options.turns {
-        let run = command(folder.path(), &["rebuild", "booking", "--anew"]).await?;
-        let rate = rate(&run.output, "Read ")?;
-        note(&format!("  {rate:.0}/s, {:.0} MB at most", run.highest()));
-        rates.push(rate);
-        growths.push(run.growth());
-        highest.push(run.highest());
+        rebuilds.add(command(folder.path(), &REBUILDING).await?)?;
     }
-    Ok(vec![
-        Row {
-            name: "envelopes a second of a rebuild".to_owned(),
-            figures: format!("{} envelopes", options.envelopes),
-            value: median(rates),
-            target: Target::AtLeast(30_000.0),
-        },
-        Row {
-            name: "memory at the end of a rebuild to that after a third of it".to_owned(),
-            figures: format!("{:.0} MB at most", median(highest)),
-            value: median(growths),
-            target: Target::AtMost(1.25),
-        },
-    ])
+    Ok(rebuilds.rows("a rebuild", options.envelopes).into())
 }
 
 /// The same from a log in Kafka, beside a client that only reads it.
@@ -64,41 +47,56 @@ pub(crate) async fn rebuild_from_kafka(options: &Options) -> Outcome<Vec<Row>> {
     note(&format!("  writing {} envelopes", options.envelopes));
     let histories = Histories::new(EVENTS, options.envelopes / EVENTS).published_to(&place.url());
     let written = usize::try_from(histories.write(folder.path()).await.envelopes)?;
-    let (mut rates, mut raws, mut growths, mut highest) = (vec![], vec![], vec![], vec![]);
+    let (mut rebuilds, mut raws) = (Rebuilds::default(), vec![]);
     for _ in 0..options.turns {
         let raw = kafka::listen(&place.server, &place.name, written, kafka::at_nothing).await?;
-        let run = command_over(&place.url(), folder.path(), &["rebuild", "booking", "--anew"]).await?;
-        let rate = rate(&run.output, "Read ")?;
-        note(&format!(
-            "  {rate:.0}/s, {:.0} MB at most, rdkafka {raw:.0}/s",
-            run.highest()
-        ));
-        rates.push(rate);
+        note(&format!("  rdkafka {raw:.0}/s"));
         raws.push(raw);
-        growths.push(run.growth());
-        highest.push(run.highest());
+        rebuilds.add(command_over(&place.url(), folder.path(), &REBUILDING).await?)?;
     }
-    let ratio = median(ratios(&rates, &raws));
-    Ok(vec![
-        Row {
-            name: "envelopes a second of a rebuild from Kafka".to_owned(),
-            figures: format!("{} envelopes", options.envelopes),
-            value: median(rates.clone()),
+    let to_raw = Row {
+        name: "the same to rdkafka, which only reads".to_owned(),
+        value: median(ratios(&rebuilds.rates, &raws)),
+        figures: format!("{:.0}/s to {:.0}/s", median(rebuilds.rates.clone()), median(raws)),
+        target: Target::None,
+    };
+    let [rate, memory] = rebuilds.rows("a rebuild from Kafka", options.envelopes);
+    Ok(vec![rate, to_raw, memory])
+}
+
+/// What several rebuilds of one log were worth.
+#[derive(Default)]
+struct Rebuilds {
+    rates: Vec<f64>,
+    growths: Vec<f64>,
+    highest: Vec<f64>,
+}
+
+impl Rebuilds {
+    fn add(&mut self, run: Run) -> Outcome<()> {
+        let rate = rate(&run.output, "Read ")?;
+        note(&format!("  {rate:.0}/s, {:.0} MB at most", run.highest()));
+        self.rates.push(rate);
+        self.growths.push(run.growth());
+        self.highest.push(run.highest());
+        Ok(())
+    }
+
+    fn rows(self, what: &str, envelopes: u64) -> [Row; 2] {
+        let rate = Row {
+            name: format!("envelopes a second of {what}"),
+            figures: format!("{envelopes} envelopes"),
+            value: median(self.rates),
             target: Target::AtLeast(30_000.0),
-        },
-        Row {
-            name: "the same to rdkafka, which only reads".to_owned(),
-            figures: format!("{:.0}/s to {:.0}/s", median(rates), median(raws)),
-            value: ratio,
-            target: Target::None,
-        },
-        Row {
-            name: "memory at the end of a rebuild from Kafka to that after a third of it".to_owned(),
-            figures: format!("{:.0} MB at most", median(highest)),
-            value: median(growths),
+        };
+        let memory = Row {
+            name: format!("memory at the end of {what} to that after a third of it"),
+            figures: format!("{:.0} MB at most", median(self.highest)),
+            value: median(self.growths),
             target: Target::AtMost(1.25),
-        },
-    ])
+        };
+        [rate, memory]
+    }
 }
 
 /// How fast a journal is proved by itself; comparing views with their replay comes behind that, at a rebuild's speed.

@@ -220,11 +220,7 @@ impl Member {
             replay.acknowledge(&offsets, &of_log).await?;
             self.end_replay_if_done().await?;
         }
-        if of_queue.is_empty() {
-            return Ok(());
-        }
-        self.unacknowledged.acknowledge(&self.channel, &of_queue).await?;
-        self.fence().await
+        self.unacknowledged.acknowledge(&self.channel, &of_queue).await
     }
 
     async fn end_replay_if_done(&mut self) -> Result<(), BrokerError> {
@@ -234,20 +230,15 @@ impl Member {
         let marker = replay.marker;
         replay.end().await?;
         self.unacknowledged.acknowledge(&self.channel, &[marker]).await?;
-        self.fence().await?;
         self.pass_on_waiting();
         Ok(())
     }
 
-    /// Returns when RabbitMQ has taken in all that was said on the channel, and everything that it had sent before is here:
-    /// it answers a channel's questions in order, and this one changes nothing.
-    async fn fence(&self) -> Result<(), BrokerError> {
-        bounded(self.channel.basic_qos(PREFETCH, BasicQosOptions::default())).await
-    }
-
+    /// RabbitMQ answers a channel's questions in order. When it has answered this one, which changes nothing, everything that
+    /// it had sent before is here.
     async fn begin_count(&mut self, request: oneshot::Sender<u64>) -> Result<(), BrokerError> {
         self.counting.push(request);
-        self.fence().await
+        bounded(self.channel.basic_qos(PREFETCH, BasicQosOptions::default())).await
     }
 
     fn tell_count(&mut self) {

@@ -11,6 +11,7 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::topology::{persistent, text};
 use crate::attributes::{self, Attributes};
+use crate::spelled::Spelled;
 use crate::{EventNames, Message, MessageError, Raw};
 
 /// An attribute's header is this and its name. The binding's other prefix is read as well.
@@ -29,22 +30,19 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn of(envelope: &Envelope, names: EventNames) -> Self {
-        let mut message = Message::from_envelope(envelope);
-        names.spell(&mut message);
-        let Message { attributes, body, .. } = message;
-        let name = attributes.get("type").cloned().unwrap_or_default();
+        let spelled = Spelled::of(envelope, names);
         let mut headers = FieldTable::default();
-        for (attribute, value) in attributes {
-            headers.insert(format!("{PREFIX}{attribute}").into(), text(&value));
-        }
-        headers.insert(NAME.into(), text(&name));
+        spelled.each_attribute(|attribute, value| {
+            headers.insert([PREFIX, attribute].concat().into(), text(value));
+        });
+        headers.insert(NAME.into(), text(&spelled.name));
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_headers(headers);
         Self {
-            routing_key: name,
+            routing_key: spelled.name.into_owned(),
             properties: persistent(properties),
-            body,
+            body: spelled.body.into_owned(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::client::{DELIVERY, create};
 use super::reports::{Reports, Sent};
 use super::url::KafkaUrl;
 use super::{drop_aside, lock, wire};
+use crate::spelled::Spelled;
 use crate::{BrokerError, EventEmitter, Message};
 
 /// librdkafka reports every message in time; this is for the day when it does not.
@@ -64,9 +65,7 @@ impl Line {
         let (sent, outcome) = Sent::new();
         let deadline = Instant::now() + DELIVERY;
         for envelope in batch {
-            let mut message = Message::from_envelope(envelope);
-            url.names.spell(&mut message);
-            self.send(&url.topic, &message, &sent, deadline).await?;
+            self.send(url, envelope, &sent, deadline).await?;
         }
         drop(sent);
         match timeout(REPORTS, outcome).await {
@@ -79,23 +78,24 @@ impl Line {
     /// Hands one message in, as soon as there is room.
     async fn send(
         &self,
-        topic: &str,
-        message: &Message,
+        url: &KafkaUrl,
+        envelope: &Envelope,
         sent: &Arc<Sent>,
         deadline: Instant,
     ) -> Result<(), BrokerError> {
-        let value = wire::value(message);
-        let mut record = BaseRecord::with_opaque_to(topic, Arc::clone(sent))
-            .key(&message.key)
+        let spelled = Spelled::of(envelope, url.names);
+        let value = wire::value(&spelled);
+        let mut record = BaseRecord::with_opaque_to(&url.topic, Arc::clone(sent))
+            .key(spelled.key())
             .payload(&value)
-            .headers(wire::headers(message));
+            .headers(wire::headers(&spelled));
         loop {
             // Before the attempt, so that no room is missed.
             let room = self.reports.room.notified();
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), back)) => record = back,
-                Err((error, _)) => return Err(self.reports.failure(&error, &message.place())),
+                Err((error, _)) => return Err(self.reports.failure(&error, &Message::from_envelope(envelope).place())),
             }
             let waited = timeout_at(deadline, room).await;
             waited.map_err(|_| self.reports.complaints.unavailable("sending", "the queue stays full"))?;

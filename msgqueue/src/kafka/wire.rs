@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::attributes::{self, Attributes};
+use crate::spelled::Spelled;
 use crate::{Message, MessageError, Raw};
 
 const PREFIX: &str = "ce_";
@@ -22,6 +23,7 @@ const CONTENT_TYPE: &str = "content-type";
 /// Room for what an envelope of ours usually has: bytes of names and values, and their number with the key and the value.
 const USUAL_ATTRIBUTES: usize = 768;
 const USUAL_PIECES: usize = 36;
+const USUAL_HEADERS: usize = 17;
 
 /// The payload stays the text that it is: the hash is of that.
 #[derive(Deserialize)]
@@ -32,31 +34,29 @@ struct Value<'a> {
     payload: &'a RawValue,
 }
 
-pub(super) fn value(message: &Message) -> Vec<u8> {
-    let name = message.attributes.get("type").map_or("", String::as_str);
-    let name = serde_json::Value::from(name).to_string();
+pub(super) fn value(spelled: &Spelled<'_>) -> Vec<u8> {
+    let name = serde_json::Value::from(&*spelled.name).to_string();
     [
         b"{\"eventName\":",
         name.as_bytes(),
         b",\"payload\":",
-        &message.body,
+        &spelled.body,
         b"}",
     ]
     .concat()
 }
 
-pub(super) fn headers(message: &Message) -> OwnedHeaders {
-    let mut headers = OwnedHeaders::new_with_capacity(message.attributes.len() + 1);
+pub(super) fn headers(spelled: &Spelled<'_>) -> OwnedHeaders {
+    let mut headers = Some(OwnedHeaders::new_with_capacity(USUAL_HEADERS));
     let mut key = PREFIX.to_owned();
-    for (name, value) in &message.attributes {
+    spelled.each_attribute(|name, value| {
         key.truncate(PREFIX.len());
         key.push_str(name);
-        headers = headers.insert(header(&key, value));
-    }
-    match message.attributes.get("datacontenttype") {
-        Some(value) => headers.insert(header(CONTENT_TYPE, value)),
-        None => headers,
-    }
+        headers = headers.take().map(|headers| headers.insert(header(&key, value)));
+    });
+    headers
+        .unwrap_or_default()
+        .insert(header(CONTENT_TYPE, "application/json"))
 }
 
 fn header<'a>(key: &'a str, value: &'a str) -> Header<'a, &'a str> {
@@ -202,52 +202,66 @@ mod tests {
     use super::*;
     use crate::EventNames;
 
-    fn own(body: &str) -> Message {
-        let attributes = [("type", "event.booked"), ("datacontenttype", "application/json")];
-        Message {
-            key: "a".to_owned(),
-            attributes: attributes
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            body: body.into(),
-        }
-    }
+    const ID: &[u8] = b"01998a00-0000-7000-8000-000000000000";
+    const ATTRIBUTES: [(&str, &[u8]); 11] = [
+        ("id", b"of two the last one counts"),
+        ("id", ID),
+        ("type", b"event.booked"),
+        ("stream", b"event/a"),
+        ("streamversion", b"7"),
+        ("commitfirst", b"7"),
+        ("commitlast", b"7"),
+        ("schemaversion", b"1"),
+        ("time", b"2026-02-28T23:59:59Z"),
+        ("actor", b"not \xff UTF-8"),
+        ("hash", &[b'0'; 64]),
+    ];
 
     #[test]
     fn a_payload_keeps_its_text() {
-        let message = own("{ \"b\" : 1.50, \"a\":\"\\u00e9\" }");
-        let value = value(&message);
+        let envelope = envelope("{ \"b\" : 1.50, \"a\":\"\\u00e9\" }");
+        let value = value(&Spelled::of(&envelope, EventNames::Dotted));
         let expected = r#"{"eventName":"event.booked","payload":{ "b" : 1.50, "a":"\u00e9" }}"#;
         assert_eq!(String::from_utf8(value.clone()).unwrap(), expected);
+        let message = Message::from_envelope(&envelope);
         assert_eq!(read("a".to_owned(), message.attributes.clone(), &value), message);
     }
 
     #[test]
     fn names_go_out_as_the_url_says() {
-        let mut message = own("{}");
-        EventNames::Dotted.spell(&mut message);
-        assert_eq!(message.attributes["type"], "event.booked");
-        EventNames::CamelCase.spell(&mut message);
-        assert_eq!(message.attributes["type"], "eventBooked");
-        assert!(value(&message).starts_with(br#"{"eventName":"eventBooked","#));
+        let envelope = envelope("{}");
+        for (names, name) in [
+            (EventNames::Dotted, "event.booked"),
+            (EventNames::CamelCase, "eventBooked"),
+        ] {
+            assert_eq!(Message::spelled(&envelope, names).attributes["type"], name);
+            let value = value(&Spelled::of(&envelope, names));
+            let start = format!(r#"{{"eventName":"{name}","#);
+            assert!(value.starts_with(start.as_bytes()));
+        }
     }
 
     #[test]
     fn attributes_are_headers() {
-        let headers = headers(&own("{}"));
-        let all: Vec<_> = headers
+        let envelope = envelope("{}");
+        let headers = headers(&Spelled::of(&envelope, EventNames::Dotted));
+        let mut all: Vec<_> = headers
             .as_borrowed()
             .iter()
-            .map(|header| (header.key, header.value.unwrap()))
+            .map(|header| (header.key.to_owned(), header.value.unwrap().to_vec()))
             .collect();
         assert_eq!(
-            all,
-            [
-                ("ce_datacontenttype", &b"application/json"[..]),
-                ("ce_type", b"event.booked"),
-                ("content-type", b"application/json"),
-            ]
+            all.pop().unwrap(),
+            ("content-type".to_owned(), b"application/json".to_vec())
         );
+        let attributes = Message::from_envelope(&envelope).attributes.into_iter();
+        let expected = attributes.map(|(name, value)| (format!("ce_{name}"), value.into_bytes()));
+        assert_eq!(all, expected.collect::<Vec<_>>());
+    }
+
+    fn envelope(payload: &str) -> Envelope {
+        let value = format!(r#"{{"eventName":"event.booked","payload":{payload}}}"#);
+        record(&ATTRIBUTES, value.as_bytes()).envelope().unwrap()
     }
 
     fn record(attributes: &[(&str, &[u8])], value: &[u8]) -> Record {
@@ -260,27 +274,14 @@ mod tests {
 
     #[test]
     fn a_record_reads_as_its_message_does() {
-        let id = b"01998a00-0000-7000-8000-000000000000";
-        let mut attributes: Vec<(&str, &[u8])> = vec![
-            ("id", b"of two the last one counts"),
-            ("id", id),
-            ("type", b"event.booked"),
-            ("stream", b"event/a"),
-            ("streamversion", b"7"),
-            ("commitfirst", b"7"),
-            ("commitlast", b"7"),
-            ("schemaversion", b"1"),
-            ("time", b"2026-02-28T23:59:59Z"),
-            ("actor", b"not \xff UTF-8"),
-            ("hash", &[b'0'; 64]),
-        ];
+        let mut attributes = ATTRIBUTES.to_vec();
         let value = br#"{"eventName":"event.booked","payload":{"a":1}}"#;
         let whole = record(&attributes, value);
         let envelope = whole.envelope().unwrap();
         assert_eq!(envelope, whole.message().to_envelope().unwrap());
         assert_eq!(
             (envelope.id.to_string().as_bytes(), envelope.payload.as_str()),
-            (&id[..], r#"{"a":1}"#)
+            (ID, r#"{"a":1}"#)
         );
         assert_eq!(whole.stream(), Some(envelope.stream.clone()));
         for count in 0..attributes.len() {
@@ -333,11 +334,9 @@ mod tests {
         ] {
             let message = read("k".to_owned(), BTreeMap::new(), value);
             assert!(message.attributes.is_empty() && message.body == value, "{value:?}");
-            let message = read("k".to_owned(), own("").attributes, b"bare");
-            assert_eq!(
-                (message.attributes, &message.body[..]),
-                (own("").attributes, &b"bare"[..])
-            );
+            let attributes = BTreeMap::from([("type".to_owned(), "event.booked".to_owned())]);
+            let message = read("k".to_owned(), attributes.clone(), b"bare");
+            assert_eq!((message.attributes, &message.body[..]), (attributes, &b"bare"[..]));
         }
     }
 }

@@ -11,7 +11,7 @@ use contracts::Envelope;
 use msgqueue::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Client, eventually};
+use testkit::{Client, PlatformBuilder, eventually};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
@@ -135,6 +135,21 @@ async fn digests(service: &str, folder: &Path) -> Vec<String> {
     views.take_while(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
+/// A platform that began anew beside its old log would sell every seat a second time.
+async fn asks_for_its_journal(service: &str, folder: &Path) {
+    let builder = PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"]).folder(folder);
+    let Err(ended) = builder.try_start().await else {
+        panic!("the {service} service begins anew");
+    };
+    let advice = format!("myevents restore {service}");
+    assert!(
+        !ended.status.success() && ended.error.contains(&advice),
+        "{}",
+        ended.error
+    );
+    assert_eq!(ended.error.lines().count(), 1, "{}", ended.error);
+}
+
 #[tokio::test]
 async fn a_platform_that_has_lost_its_stores_is_built_from_the_log_alone() {
     let (folder, file) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
@@ -176,8 +191,11 @@ async fn a_platform_that_has_lost_its_stores_is_built_from_the_log_alone() {
     export(folder.path(), file.path()).await.succeeded();
     for service in services {
         fs::remove_dir_all(folder.path().join(service)).unwrap();
-        restore(service, folder.path(), file.path()).await.succeeded();
     }
+    asks_for_its_journal("event", folder.path()).await;
+    restore("event", folder.path(), file.path()).await.succeeded();
+    asks_for_its_journal("booking", folder.path()).await;
+    restore("booking", folder.path(), file.path()).await.succeeded();
     let platform = platform_in(folder.path()).await;
     for (service, (journal_before, digests_before)) in services.into_iter().zip(before) {
         assert_eq!(journal(folder.path(), service).await, journal_before, "{service}");
