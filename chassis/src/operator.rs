@@ -11,9 +11,9 @@ use persistence::Stores;
 
 use crate::audit::Audit;
 use crate::config::{Defaults, Settings};
-use crate::policies;
 use crate::service::{self, StartError};
 use crate::views::{Generation, Generations, View};
+use crate::{lost_journal, policies};
 
 /// What commands have to know of a service.
 #[derive(Clone, Copy)]
@@ -93,7 +93,12 @@ impl Takeover {
         let generations = Generations::open(Arc::clone(&self.stores.documents)).await?;
         let live = generations.find_live().await?.unwrap_or(Generation::FIRST);
         let listener = msgqueue::open(&settings.broker).await?.listener;
-        for group in [live.group(settings.service), policies::group(settings.service)] {
+        let beginning = lost_journal::group(settings.service);
+        for group in [
+            live.group(settings.service),
+            policies::group(settings.service),
+            beginning,
+        ] {
             listener.drop_group(&group).await?;
         }
         Ok(())

@@ -65,8 +65,8 @@ pub enum StartError {
     #[error("configuration: store: `{url}` belongs to the {owner} service; every service needs a store of its own")]
     ForeignStore { url: String, owner: String },
     #[error(
-        "the store {store} is empty, and the log has what the {service} service once wrote; beginning anew would sell \
-         again what is sold: restore it by `myevents export` and `myevents restore {service}`, or name another store or log"
+        "the store {store} is empty, and the log has what the {service} service once wrote, which it would begin anew: \
+         restore it by `myevents export` and `myevents restore {service}`, or name another store or log"
     )]
     LostJournal { store: String, service: &'static str },
     #[error("there is no store at {0}; --data-dir and --conf have to be those of the service")]
@@ -351,7 +351,7 @@ async fn refuse_to_begin_anew(
 ) -> Result<(), StartError> {
     let mut waiting = Waiting::for_broker(&settings.broker);
     loop {
-        match lost_journal::is_lost(&*stores.journal, &*broker.listener, kinds).await {
+        match lost_journal::is_lost(stores, &*broker.listener, settings.service, kinds).await {
             Ok(false) => return Ok(()),
             Ok(true) => {
                 return Err(StartError::LostJournal {

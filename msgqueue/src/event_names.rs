@@ -38,8 +38,10 @@ pub(crate) fn with_aliases(name: &EventName, body: &[u8]) -> Option<(String, Vec
             added.push(*theirs);
         }
     }
-    let body = Value::from(fields).to_string().into_bytes();
-    (!added.is_empty()).then(|| (added.join(","), body))
+    if added.is_empty() {
+        return None;
+    }
+    Some((added.join(","), Value::from(fields).to_string().into_bytes()))
 }
 
 /// The body as it was before anything was written beside it.

@@ -27,7 +27,7 @@ pub trait EventListener: Send + Sync {
     /// Forgets a group and what it acknowledged. Fine where there is none. Its subscriptions end with an error.
     async fn drop_group(&self, group: &str) -> Result<(), BrokerError>;
 
-    /// How many messages of the log `group` has not acknowledged; all of them where there is no such group. `None`
+    /// How many messages of the log, as far as this listener reads it, `group` has not acknowledged; all of them where there is no such group. `None`
     /// where nobody can tell just now, as while members come and go or one of them is paused. Where the adapter does not
     /// acknowledge singly, what is behind a gap counts as well.
     async fn lag(&self, group: &str) -> Result<Option<u64>, BrokerError>;
@@ -77,7 +77,7 @@ pub trait Subscription: Send {
 
     /// Acknowledges any subset of what was delivered to this subscription, in any order. Once this has returned, an
     /// acknowledged message is never delivered to this group again, as far as [`Guarantees::acknowledges_singly`]
-    /// goes; where the broker goes down or is cut off in that moment it may come once more. Unknown tags are ignored, and
+    /// goes; where the broker or the connection to it breaks down, what was acknowledged just before may come once more. Unknown tags are ignored, and
     /// so are those of messages that another member has been given since.
     async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), BrokerError>;
 }

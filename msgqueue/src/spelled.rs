@@ -8,7 +8,7 @@ use contracts::Envelope;
 use crate::EventNames;
 use crate::event_names::{ALIASES, with_aliases};
 
-/// What is written of an envelope, and not made before it is asked for.
+/// What is written of an envelope; its attributes are not made before they are asked for.
 pub(crate) struct Spelled<'a> {
     envelope: &'a Envelope,
     pub(crate) name: Cow<'a, str>,

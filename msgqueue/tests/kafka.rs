@@ -305,6 +305,11 @@ async fn pinned_subscriptions_get_their_partitions_only() {
         }
         let lag = all.listener.known_lag("pinned").await.unwrap();
         assert_eq!(lag, u64::try_from(rest.len()).unwrap());
+        assert_eq!(
+            broker.listener.known_lag("pinned").await.unwrap(),
+            0,
+            "of its own partitions"
+        );
     }
     assert!(rest.is_empty());
     let outside = fault(&format!("{}&assign=3", place.url())).await.to_string();

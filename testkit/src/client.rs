@@ -8,8 +8,8 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// An HTTP client for one base URL. Accepts the platform's self-signed certificate. What writes or presents
-/// headers is sent again where the answer is "not just now", but by [`Client::send`].
+/// An HTTP client for one base URL. Accepts the platform's self-signed certificate. What presents
+/// headers and may be done twice is sent again where the answer is "not just now", but by [`Client::send`].
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -53,7 +53,7 @@ impl Client {
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {
-        self.insist(Method::POST, path, &[], Some(body)).await
+        self.send(Method::POST, path, &[], Some(body)).await
     }
 
     pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
@@ -65,14 +65,15 @@ impl Client {
     }
 
     pub async fn delete(&self, path: &str) -> Reply {
-        self.insist(Method::DELETE, path, &[], None).await
+        self.send(Method::DELETE, path, &[], None).await
     }
 
     async fn insist(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Reply {
+        let may_repeat = method == Method::GET || headers.iter().any(|(name, _)| *name == "Idempotency-Key");
         let deadline = Instant::now() + PATIENCE;
         loop {
             let reply = self.send(method.clone(), path, headers, body.clone()).await;
-            if reply.status != 503 || Instant::now() >= deadline {
+            if reply.status != 503 || !may_repeat || Instant::now() >= deadline {
                 return reply;
             }
             tokio::time::sleep(PAUSE).await;

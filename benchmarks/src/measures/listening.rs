@@ -32,8 +32,11 @@ struct Turn {
 pub(crate) async fn listen(options: &Options, kind: Kind) -> Outcome<Vec<Row>> {
     let batch = envelopes(portion(kind, options.messages))?;
     let (mut ours, mut raws, mut readings) = (vec![], vec![], vec![]);
-    for _ in 0..options.turns {
-        let turn = turn(kind, &batch).await?;
+    for number in 0..options.turns {
+        let turn = match kind {
+            Kind::Kafka => at_kafka(&batch).await?,
+            Kind::RabbitMq => at_rabbitmq(&batch, number % 2 == 0).await?,
+        };
         let reading = turn
             .reading
             .map_or(String::new(), |rate| format!(", reading headers {rate:.0}/s"));
@@ -68,13 +71,6 @@ fn row(name: String, ours: &[f64], theirs: Vec<f64>, target: Target) -> Row {
     }
 }
 
-async fn turn(kind: Kind, batch: &[Arc<Envelope>]) -> Outcome<Turn> {
-    match kind {
-        Kind::Kafka => at_kafka(batch).await,
-        Kind::RabbitMq => at_rabbitmq(batch).await,
-    }
-}
-
 async fn at_kafka(batch: &[Arc<Envelope>]) -> Outcome<Turn> {
     let place = Place::new(Kind::Kafka)?;
     let broker = &msgqueue::open(&place.url()).await?;
@@ -87,12 +83,20 @@ async fn at_kafka(batch: &[Arc<Envelope>]) -> Outcome<Turn> {
     })
 }
 
-/// Each reads a queue that was there before the messages came (what came earlier is read from the log), at a place of its
-/// own as soon as all have come: RabbitMQ goes on to store them for a while, and whoever read second would find it at rest.
-async fn at_rabbitmq(batch: &[Arc<Envelope>]) -> Outcome<Turn> {
+/// Each reads a queue that was there before the messages came: what came earlier is read from the log. It does so at a place
+/// of its own as soon as all have come, now one first and now the other, because RabbitMQ goes on to store what it has
+/// confirmed for a while.
+async fn at_rabbitmq(batch: &[Arc<Envelope>], ours_first: bool) -> Outcome<Turn> {
+    let (ours, raw) = match ours_first {
+        true => (ours_at_rabbitmq(batch).await?, raw_at_rabbitmq(batch).await?),
+        false => {
+            let raw = raw_at_rabbitmq(batch).await?;
+            (ours_at_rabbitmq(batch).await?, raw)
+        }
+    };
     Ok(Turn {
-        ours: ours_at_rabbitmq(batch).await?,
-        raw: raw_at_rabbitmq(batch).await?,
+        ours,
+        raw,
         reading: None,
     })
 }

@@ -82,7 +82,10 @@ impl Lookup {
     fn lag(&self, url: &KafkaUrl) -> Result<u64, KafkaError> {
         let mut list = TopicPartitionList::new();
         for partition in (0..).take(topic::partitions(url, &self.client)?) {
-            list.add_partition(&url.topic, partition);
+            // Whoever is pinned to some never gets the others.
+            if url.assign.is_empty() || url.assign.contains(&partition) {
+                list.add_partition(&url.topic, partition);
+            }
         }
         let ends = self.ends(list.clone(), Offset::End)?;
         let committed = self.client.committed_offsets(list.clone(), PATIENCE)?;

@@ -194,7 +194,7 @@ async fn what_is_read_again_and_again_is_as_new_at_every_replica() {
 }
 
 /// One service by its own binary, with a data folder of its own and store and broker under `shared`.
-async fn service(name: &str, shared: &std::path::Path) -> Platform {
+pub(crate) async fn service(name: &str, shared: &std::path::Path) -> Platform {
     let store = format!("sqlite:{}", shared.join(format!("store-{name}")).display());
     let place = shared.to_owned();
     let broker = spawn_blocking(move || testkit::broker_url(&place)).await.unwrap();

@@ -16,7 +16,8 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
 use crate::crafted::{History, long_history, shared};
-use crate::support::{Outcome, event_with_seats, log, myevents, operate, platform_in, stores};
+use crate::racing::service;
+use crate::support::{Outcome, broker, event_with_seats, log, myevents, opera, operate, platform_in, stores};
 
 /// How long a command may take to end that was told to.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -210,6 +211,35 @@ async fn a_platform_that_has_lost_its_stores_is_built_from_the_log_alone() {
     client.post(&path, json!({"seats": 59})).await.expect(409);
     client.post(&path, json!({"seats": 58})).await.expect(201);
     platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_begins_beside_what_the_other_one_wrote() {
+    let shared = tempfile::tempdir().unwrap();
+    let events = service("eventservice", shared.path()).await;
+    let created = events.client_of("event API").post("/events", opera()).await.expect(201);
+    eventually("it is published", || async {
+        let log = broker(shared.path()).await.listener;
+        (log.known_lag("nobody").await.unwrap() > 1).then_some(())
+    })
+    .await;
+    events.stop().await;
+
+    let bookings = service("bookingservice", shared.path()).await;
+    let path = format!("/events/{}/availability", created["id"].as_str().unwrap());
+    let client = bookings.client_of("booking API");
+    eventually("it is opened for booking", || async {
+        let left = client.get(&path).await;
+        (left.status == 200 && left.json()["seats_left"] == 10).then_some(())
+    })
+    .await;
+    bookings.stop().await;
+    let listener = broker(shared.path()).await.listener;
+    assert_eq!(
+        listener.known_lag("booking.beginning").await.unwrap(),
+        listener.known_lag("nobody").await.unwrap(),
+        "the group that looked is gone"
+    );
 }
 
 #[tokio::test]

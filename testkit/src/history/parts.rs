@@ -9,7 +9,7 @@ use persistence::Stores;
 use tokio::time::sleep;
 
 use super::{Findings, Kind};
-use crate::broker_url;
+use crate::{broker_url, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(50);
@@ -89,8 +89,10 @@ impl Opened {
         (log, waiting)
     }
 
+    /// A broker may not be able to tell while members come and go, as they do when a process has just been killed.
     pub(super) async fn lag(&self, group: &str) -> u64 {
-        self.broker.listener.known_lag(group).await.unwrap()
+        let told = || async { self.broker.listener.lag(group).await.unwrap() };
+        eventually("the broker can tell how far a group is", told).await
     }
 
     async fn groups(&self) -> Vec<String> {
