@@ -67,7 +67,8 @@ pub(crate) fn page(options: &Options, rows: &[Row]) -> String {
          bytes; it keeps nothing. The platform is `myevents serve` as it is released: journal on disk with a full sync \
          before each answer, hash chain, relay, log, and all views and policies of both services at work.\n\n\
          The adapters of RabbitMQ and Kafka are held against the brokers' own clients, lapin and rdkafka. These send the \
-         same bytes, made beforehand, with as many confirmations under way, and what they read they only count. \
+         same bytes, made beforehand (rdkafka's headers as text, for it uses them up), with as many confirmations under \
+         way, and what they read they only count. \
          librdkafka takes headers apart only for those who ask, as whoever uses a message of ours does. So its client \
          asks for them, and a second line tells of one that does not.\n\n{}",
         table(rows)

@@ -26,7 +26,8 @@ const COMMITTED_AT_ONCE: usize = 10_000;
 pub(crate) struct Parcel {
     key: String,
     value: Vec<u8>,
-    headers: Option<OwnedHeaders>,
+    /// As texts: librdkafka's own are used up by one sending, so whoever sends has to make them.
+    headers: Option<Vec<(String, String)>>,
 }
 
 /// What the adapter sends, with or without its headers.
@@ -46,13 +47,19 @@ fn parcel(message: Message, with_headers: bool) -> Parcel {
     }
 }
 
-fn headers(message: &Message) -> OwnedHeaders {
+fn headers(message: &Message) -> Vec<(String, String)> {
     let attributes = message.attributes.iter();
-    let named = attributes.map(|(name, value)| (format!("ce_{name}"), value.as_str()));
-    let all = named.chain([("content-type".to_owned(), "application/json")]);
-    all.fold(OwnedHeaders::new(), |headers, (key, value)| {
+    let named = attributes.map(|(name, value)| (format!("ce_{name}"), value.clone()));
+    named
+        .chain([("content-type".to_owned(), "application/json".to_owned())])
+        .collect()
+}
+
+fn owned(headers: &[(String, String)]) -> OwnedHeaders {
+    let room = OwnedHeaders::new_with_capacity(headers.len());
+    headers.iter().fold(room, |headers, (key, value)| {
         headers.insert(Header {
-            key: &key,
+            key,
             value: Some(value),
         })
     })
@@ -72,7 +79,10 @@ pub(crate) async fn emit(server: &str, topic: &str, parcels: Vec<Parcel>) -> Out
     let mut under_way = VecDeque::new();
     for Parcel { key, value, headers } in parcels {
         let record = FutureRecord::to(topic).key(&key).payload(&value);
-        let record = FutureRecord { headers, ..record };
+        let record = FutureRecord {
+            headers: headers.as_deref().map(owned),
+            ..record
+        };
         send(&producer, record, &mut under_way).await?;
     }
     for report in under_way {
