@@ -30,7 +30,8 @@ test: tools driver-tools ## Run every test: the README's test command
 	target/debug/with_servers amqp kafka -- $(MAKE) --no-print-directory test-everywhere
 
 # What the platform has to do on every broker alike.
-ON_EVERY_BROKER = bookings:: booking:: crashes::killed crashes::the_load crashes::what crashes::an_ack demo:: events:: history:: http_conventions:: idempotency:: \
+ON_EVERY_BROKER = bookings:: booking:: demo:: events:: history:: http_conventions:: idempotency:: \
+	crashes::killed crashes::the_load crashes::what crashes::an_ack \
 	parked:: racing:: snapshots:: upcasting:: restore::a_platform restore::a_service restore::a_broker \
 	rebuild::a_damaged rebuild::it_can rebuild::killed rebuild::of_two rebuild::replaced \
 	rebuild::views rebuild::what_took

@@ -8,24 +8,17 @@ use std::time::Duration;
 
 use contracts::StreamKind;
 use msgqueue::{BrokerError, Delivery, EventListener};
-use persistence::{Journal, StoreError, Stores};
-use thiserror::Error;
+use persistence::Stores;
 use tokio::time::timeout;
 use tracing::info;
 
+use crate::consumer::tags;
 use crate::lease::LeaseKeeper;
+use crate::service::StartError;
 
 const BATCH: usize = 2_048;
 /// How long the log may keep back what it has.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-#[derive(Debug, Error)]
-pub(crate) enum Fault {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
-}
 
 /// The group that looks. It has to go with whatever made it: nobody consumes what a broker would keep for it.
 pub(crate) fn group(service: &str) -> String {
@@ -41,10 +34,10 @@ pub(crate) async fn is_lost(
     listener: &dyn EventListener,
     service: &str,
     kinds: &[StreamKind],
-) -> Result<bool, Fault> {
+) -> Result<bool, StartError> {
     let group = group(service);
     // Nobody has made the group, so all of the log waits for it.
-    if !is_empty(&*stores.journal).await? || listener.known_lag(&group).await? == 0 {
+    if !stores.journal.is_empty().await? || listener.known_lag(&group).await? == 0 {
         return Ok(false);
     }
     info!(
@@ -60,11 +53,7 @@ pub(crate) async fn is_lost(
     };
     lease.release().await?;
     // What was found may be what another replica has begun with meanwhile.
-    Ok(found? && is_empty(&*stores.journal).await?)
-}
-
-async fn is_empty(journal: &dyn Journal) -> Result<bool, StoreError> {
-    Ok(journal.walk(None, 1).await?.is_empty())
+    Ok(found? && stores.journal.is_empty().await?)
 }
 
 async fn look(listener: &dyn EventListener, group: &str, kinds: &[StreamKind]) -> Result<bool, BrokerError> {
@@ -84,8 +73,7 @@ async fn has_any(listener: &dyn EventListener, group: &str, kinds: &[StreamKind]
         if batch.iter().any(|delivery| is_one_of(delivery, kinds)) {
             return Ok(true);
         }
-        let tags: Vec<_> = batch.iter().map(|delivery| delivery.tag).collect();
-        subscription.ack(&tags).await?;
+        subscription.ack(&tags(&batch)).await?;
         left = left.saturating_sub(batch.len() as u64);
     }
     Ok(false)

@@ -86,7 +86,7 @@ impl Takeover {
     /// Lets the service take in the whole log again, where there is one. A broker that outlived the store would else
     /// withhold what the lost store had taken in. Nothing is done where the journal is not empty.
     pub async fn begin_log_anew(&self, settings: &Settings) -> Result<(), StartError> {
-        let is_empty = self.stores.journal.walk(None, 1).await?.is_empty();
+        let is_empty = self.stores.journal.is_empty().await?;
         if !is_empty || !msgqueue::is_there(&settings.broker) {
             return Ok(());
         }

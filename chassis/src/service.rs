@@ -32,7 +32,7 @@ use crate::desk::{Aggregate, Desk, Snapshots};
 use crate::faults;
 use crate::health::{Health, Part};
 use crate::http::server::{self, Api, Listeners, Server};
-use crate::lost_journal::{self, Fault};
+use crate::lost_journal;
 use crate::metrics::Metrics;
 use crate::policies::{self, Policies, Policy};
 use crate::pulse::Pulse;
@@ -359,9 +359,10 @@ async fn refuse_to_begin_anew(
                     service: settings.service,
                 });
             }
-            Err(Fault::Broker(error @ BrokerError::Unavailable(_))) if waiting.may_pass => waiting.pause(&error).await,
-            Err(Fault::Broker(error)) => return Err(error.into()),
-            Err(Fault::Store(error)) => return Err(error.into()),
+            Err(StartError::Groups(error @ BrokerError::Unavailable(_))) if waiting.may_pass => {
+                waiting.pause(&error).await;
+            }
+            Err(error) => return Err(error),
         }
     }
 }

@@ -19,8 +19,8 @@ use contracts::Envelope;
 use futures::future::join_all;
 use msgqueue::conformance::envelopes;
 use msgqueue::{Broker, Subscription};
+use testkit::eventually;
 use testkit::servers::{Kind, Server};
-use testkit::{eventually, eventually_within};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -84,7 +84,7 @@ async fn emit_all(broker: &Broker, envelopes: &[Arc<Envelope>], size: usize, con
 
 async fn open(url: &str) -> Broker {
     let opened = || async { msgqueue::open(url).await.ok() };
-    eventually_within(PATIENCE, "the broker comes back", opened).await
+    eventually("the broker comes back", opened).await
 }
 
 /// What came to a consumer that subscribes anew whenever its subscription ends.

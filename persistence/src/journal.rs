@@ -83,6 +83,11 @@ pub trait Journal: Send + Sync {
     /// without a key come beyond `limit`, as many again at most, and a page that has nothing but them is the last.
     async fn walk(&self, after: Option<&CommitKey>, limit: usize) -> Result<Vec<Walked>, StoreError>;
 
+    /// Whether it has no commit, not even a damaged one.
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.walk(None, 1).await?.is_empty())
+    }
+
     /// Commits not yet marked as published, at most `limit` (at least 1).
     ///
     /// A commit is returned only if its predecessor in the stream is published or stands before it in the answer.

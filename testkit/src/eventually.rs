@@ -10,20 +10,12 @@ pub async fn eventually<T, F>(what: &str, probe: impl Fn() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    eventually_within(PATIENCE, what, probe).await
-}
-
-/// The same, for what may take longer than anything within a process.
-pub async fn eventually_within<T, F>(patience: Duration, what: &str, probe: impl Fn() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = probe().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "did not happen in {patience:?}: {what}");
+        assert!(Instant::now() < deadline, "did not happen in {PATIENCE:?}: {what}");
         tokio::time::sleep(LOOK).await;
     }
 }

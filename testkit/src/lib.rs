@@ -24,7 +24,7 @@ mod platform;
 pub mod servers;
 
 pub use broker::{broker_url, broker_variable};
-pub use eventually::{eventually, eventually_within};
+pub use eventually::eventually;
 
 #[cfg(feature = "platform")]
 pub use {

@@ -22,8 +22,9 @@ const LOOKS: usize = 4;
 /// How long documents that do not stand still are waited for, all together.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(5);
-/// Where a group's lag stands still for so long nobody feeds the views.
-const SILENCE: Duration = Duration::from_secs(3);
+/// Where a group's lag is the same at so many looks in a row nobody feeds the views. Counted and not timed, because a
+/// broker may take seconds to tell a lag.
+const SILENT_LOOKS: u32 = 500;
 
 /// Documents that are not the same yet, and may be all the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -143,16 +144,15 @@ impl Meeting {
     /// Looks at a document until it is the same, or stays as it is.
     async fn meet(&mut self, view: &str, id: &str) -> Result<Standing, AuditError> {
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
-        let mut seen = (Standing::Moving, Instant::now());
+        let mut seen = (Standing::Moving, 0);
         loop {
             let standing = self.standing(view, id).await?;
             if matches!(standing, Standing::Same | Standing::Parked) || Instant::now() >= deadline {
                 return Ok(standing);
             }
-            if standing != seen.0 || standing == Standing::Moving {
-                seen = (standing, Instant::now());
-            }
-            if seen.1.elapsed() >= SILENCE {
+            let is_silent = standing == seen.0 && standing != Standing::Moving;
+            seen = (standing, if is_silent { seen.1 + 1 } else { 0 });
+            if seen.1 >= SILENT_LOOKS {
                 self.deadline = Some(Instant::now());
                 return Ok(standing);
             }

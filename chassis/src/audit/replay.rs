@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::Difference;
 use super::chain::LogChains;
-use crate::consumer::{Consumer, StepError};
+use crate::consumer::{Consumer, StepError, tags};
 
 /// Messages taken at a time.
 const BATCH: usize = 512;
@@ -78,8 +78,7 @@ impl Replay {
         let (chains, checked) = checking.await?;
         self.chains = chains;
         checked?;
-        let tags: Vec<_> = batch.iter().map(|delivery| delivery.tag).collect();
-        self.subscription.ack(&tags).await?;
+        self.subscription.ack(&tags(&batch)).await?;
         Ok(batch.len() as u64)
     }
 

@@ -180,6 +180,6 @@ impl Consumer {
     }
 }
 
-fn tags(batch: &[Delivery]) -> Vec<DeliveryTag> {
+pub(crate) fn tags(batch: &[Delivery]) -> Vec<DeliveryTag> {
     batch.iter().map(|delivery| delivery.tag).collect()
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use contracts::{Envelope, StreamId};
-use msgqueue::{Broker, BrokerError, Delivery, Message, Subscription};
+use msgqueue::{Broker, BrokerError, Delivery, Message};
 use thiserror::Error;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::Outlet;
 use crate::causes;
+use crate::consumer::tags;
 
 /// Messages taken at a time.
 const BATCH: usize = 512;
@@ -101,17 +102,12 @@ async fn write_all(broker: &Broker, group: &str, mut to: Outlet, told: Told<'_>)
         };
         let batch = batch?;
         to.write(exported.lines(&batch, told)?).await?;
-        acknowledge(&mut *subscription, &batch).await?;
+        // What is not acknowledged would be kept in mind.
+        subscription.ack(&tags(&batch)).await?;
         told(Export::Wrote(batch.len() as u64));
     }
     to.finish().await?;
     Ok(exported)
-}
-
-/// What is not acknowledged would be kept in mind.
-async fn acknowledge(subscription: &mut dyn Subscription, batch: &[Delivery]) -> Result<(), BrokerError> {
-    let tags: Vec<_> = batch.iter().map(|delivery| delivery.tag).collect();
-    subscription.ack(&tags).await
 }
 
 impl Exported {

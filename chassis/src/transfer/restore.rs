@@ -58,7 +58,7 @@ pub async fn restore(
     reader: impl BufRead + Send,
     seen: &(dyn Fn(u64) + Sync),
 ) -> Result<Restored, RestoreError> {
-    if !journal.walk(None, 1).await?.is_empty() {
+    if !journal.is_empty().await? {
         return Err(RestoreError::NotEmpty);
     }
     let mut lines = Lines::new(reader);

@@ -8,10 +8,9 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Client, Platform, PlatformBuilder, eventually};
-use tokio::task::spawn_blocking;
 
 use crate::journal::walk_inventory;
-use crate::support::{binary, event_with_seats, opera, platform};
+use crate::support::{binary, event_with_seats, opera, platform, service};
 
 const CLIENTS: usize = 64;
 const SEATS: u32 = 1_000;
@@ -191,18 +190,6 @@ async fn what_is_read_again_and_again_is_as_new_at_every_replica() {
     for service in replicas {
         service.stop().await;
     }
-}
-
-/// One service by its own binary, with a data folder of its own and store and broker under `shared`.
-pub(crate) async fn service(name: &str, shared: &std::path::Path) -> Platform {
-    let store = format!("sqlite:{}", shared.join(format!("store-{name}")).display());
-    let place = shared.to_owned();
-    let broker = spawn_blocking(move || testkit::broker_url(&place)).await.unwrap();
-    PlatformBuilder::new(binary(name), &[])
-        .variable("MYEVENTS_STORE", &store)
-        .variable("MYEVENTS_BROKER", &broker)
-        .start()
-        .await
 }
 
 #[tokio::test]

@@ -16,8 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
 use crate::crafted::{History, long_history, shared};
-use crate::racing::service;
-use crate::support::{Outcome, broker, event_with_seats, log, myevents, opera, operate, platform_in, stores};
+use crate::support::{Outcome, broker, event_with_seats, log, myevents, opera, operate, platform_in, service, stores};
 
 /// How long a command may take to end that was told to.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -7,6 +7,7 @@ use msgqueue::embedded::Log;
 use persistence::Stores;
 use serde_json::{Value, json};
 use testkit::{Client, Platform, PlatformBuilder};
+use tokio::task::spawn_blocking;
 
 /// A platform with everything by default.
 pub(crate) async fn platform() -> Platform {
@@ -31,6 +32,18 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// One service by its own binary, with a data folder of its own and store and broker under `shared`.
+pub(crate) async fn service(name: &str, shared: &Path) -> Platform {
+    let store = format!("sqlite:{}", shared.join(format!("store-{name}")).display());
+    let place = shared.to_owned();
+    let broker = spawn_blocking(move || testkit::broker_url(&place)).await.unwrap();
+    PlatformBuilder::new(binary(name), &[])
+        .variable("MYEVENTS_STORE", &store)
+        .variable("MYEVENTS_BROKER", &broker)
+        .start()
+        .await
 }
 
 /// When the usual event starts, in unix seconds: a month from now, so that it can be booked whenever the tests run.
