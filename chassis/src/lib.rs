@@ -25,6 +25,7 @@ mod recorded;
 pub mod relay;
 pub mod service;
 pub mod shutdown;
+mod store_marks;
 pub mod telemetry;
 pub mod tls;
 pub mod transfer;

@@ -13,7 +13,7 @@ use crate::audit::Audit;
 use crate::config::{Defaults, Settings};
 use crate::service::{self, StartError};
 use crate::views::{Generation, Generations, View};
-use crate::{lost_journal, policies};
+use crate::{lost_journal, policies, store_marks};
 
 /// What commands have to know of a service.
 #[derive(Clone, Copy)]
@@ -59,7 +59,7 @@ impl Workplace {
             return Err(StartError::NoStore(settings.store));
         }
         let stores = persistence::open(&settings.store).await?;
-        service::claim(&stores, &settings).await?;
+        store_marks::claim(&stores, &settings).await?;
         let generations = Generations::open(Arc::clone(&stores.documents)).await?;
         let has_views = generations.find_live().await?.is_some();
         if needs_log(has_views) && !msgqueue::is_there(&settings.broker) {
@@ -79,7 +79,7 @@ impl Takeover {
     pub async fn open(settings: &Settings) -> Result<Self, StartError> {
         let lock = service::lock_data_dir(settings)?;
         let stores = persistence::open(&settings.store).await?;
-        service::claim(&stores, settings).await?;
+        store_marks::claim(&stores, settings).await?;
         Ok(Self { stores, _lock: lock })
     }
 

@@ -11,8 +11,7 @@ use std::time::Duration;
 use contracts::StreamKind;
 use futures::future::join_all;
 use msgqueue::{Broker, BrokerError, OpenError};
-use persistence::{Collection, Expect, PutError, StoreError, Stores, Write};
-use serde_json::json;
+use persistence::{PutError, StoreError, Stores};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -37,6 +36,7 @@ use crate::metrics::Metrics;
 use crate::policies::{self, Policies, Policy};
 use crate::pulse::Pulse;
 use crate::relay::{Relay, backoff};
+use crate::store_marks;
 use crate::tls::{self, CertificateFiles, TlsError};
 use crate::views::{Feeding, Follower, Generations, LiveViews, View, Views};
 use crate::watch::watched;
@@ -69,6 +69,13 @@ pub enum StartError {
          restore it by `myevents export` and `myevents restore {service}`, or name another store or log"
     )]
     LostJournal { store: String, service: &'static str },
+    #[error(
+        "the store {store} has only a part of what the {service} service once wrote, because its restore did not end: \
+         remove that store, and let `myevents restore {service}` come to its end"
+    )]
+    HalfRestored { store: String, service: &'static str },
+    #[error("the store fails: {0}")]
+    Mark(#[from] PutError),
     #[error("there is no store at {0}; --data-dir and --conf have to be those of the service")]
     NoStore(String),
     #[error("there is no log at {0}; --data-dir and --conf have to be those of the service")]
@@ -120,8 +127,9 @@ impl Service {
         let (store_part, broker_part) = (part("store"), part("broker"));
         let background = background::runtime().map_err(StartError::Background)?;
         let mut stores = faults::loosened(persistence::open_beside(&settings.store, &background).await?);
-        claim(&stores, &settings).await?;
+        store_marks::claim(&stores, &settings).await?;
         faults::point("service.claimed");
+        store_marks::refuse_half_restored(&stores, &settings).await?;
         store_part.ok();
         stores.lease = Pulse::of(stores.lease, store_part);
         let broker = open_broker(&background, &settings.broker).await?;
@@ -307,40 +315,6 @@ pub struct Endpoints {
     pub http: SocketAddr,
     pub https: Option<SocketAddr>,
     pub metrics: Option<SocketAddr>,
-}
-
-/// Marks the store as this service's. Two services in one store would take each other's progress for their own.
-pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
-    let name = "owner".to_owned();
-    stores.documents.declare(&Collection { name, indexes: &[] }).await?;
-    let mark = Write {
-        collection: "owner".to_owned(),
-        id: "service".to_owned(),
-        expect: Expect::Absent,
-        body: Some(json!({ "name": settings.service }).into()),
-    };
-    match stores.documents.put(vec![mark]).await {
-        Ok(()) => return Ok(()),
-        Err(PutError::Store(error)) => return Err(error.into()),
-        Err(PutError::Conflict { .. }) => {}
-    }
-    let found = stores
-        .documents
-        .get("owner", &["service"])
-        .await?
-        .into_iter()
-        .next()
-        .flatten();
-    let owner = found
-        .and_then(|mark| Some(mark.body.get("name")?.as_str()?.to_owned()))
-        .unwrap_or_default();
-    if owner == settings.service {
-        return Ok(());
-    }
-    Err(StartError::ForeignStore {
-        url: settings.store.clone(),
-        owner,
-    })
 }
 
 async fn refuse_to_begin_anew(

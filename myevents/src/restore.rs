@@ -20,8 +20,10 @@ Examples:
 
 Restores the streams that belong to the service: versions, hashes and commits as they were. The journal has to be empty,
 and the service may not run meanwhile. When it starts it publishes what was restored to its broker; a broker that has it
-already gets repeats, which are recognised, and delivers its whole log to the service again. Users' names are not in the log, and so not restored.
-A file that is damaged is refused from there on. A commit at the end of which the file was cut off is left out.";
+already gets repeats, which are recognised, and delivers its whole log to the service again. Users' names are not in the
+log, and so not restored.
+A file that is damaged is refused from there on, and the service does not start on a part of it: restore a whole one into
+a fresh folder. If there is none, cut the file off before the damaged line. A commit that is cut off is left out.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -60,8 +62,7 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     takeover.begin_log_anew(&settings).await?;
     let bar = output::file_bar(length, "restoring");
     let kinds = options.service.profile().streams;
-    let journal = &takeover.stores.journal;
-    let restored = restore(journal, kinds, BufReader::new(file), &|bytes| bar.inc(bytes)).await;
+    let restored = restore(&takeover.stores, kinds, BufReader::new(file), &|bytes| bar.inc(bytes)).await;
     bar.finish_and_clear();
     report(&restored?);
     Ok(())

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use contracts::{Envelope, Hash, StreamId, StreamKind};
 use futures::{StreamExt, TryStreamExt, stream};
-use persistence::{AppendError, Commit, Journal, StoreError};
+use persistence::{AppendError, Commit, Journal, PutError, StoreError, Stores};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::{Assembly, Incomplete, Lines, Taken};
+use crate::store_marks;
 
 /// Envelopes that are appended together.
 const BATCH: usize = 2_000;
@@ -44,6 +45,8 @@ pub enum RestoreError {
     Append(#[from] AppendError),
     #[error("the store fails: {0}")]
     Store(#[from] StoreError),
+    #[error("the store fails: {0}")]
+    Mark(#[from] PutError),
     #[error("the file cannot be read: {0}")]
     File(#[from] io::Error),
 }
@@ -51,16 +54,29 @@ pub enum RestoreError {
 /// Restores the streams of these kinds. Told is how many bytes of the file were read.
 ///
 /// # Errors
-/// [`RestoreError`]. A file that is damaged is refused from there on.
+/// [`RestoreError`]. A file that is damaged is refused from there on. The service does not start on what was restored
+/// until then, unless that is nothing.
 pub async fn restore(
+    stores: &Stores,
+    kinds: &[StreamKind],
+    reader: impl BufRead + Send,
+    seen: &(dyn Fn(u64) + Sync),
+) -> Result<Restored, RestoreError> {
+    if !stores.journal.is_empty().await? {
+        return Err(RestoreError::NotEmpty);
+    }
+    store_marks::begin_restore(stores).await?;
+    let restored = fill(&stores.journal, kinds, reader, seen).await?;
+    store_marks::end_restore(stores).await?;
+    Ok(restored)
+}
+
+async fn fill(
     journal: &Arc<dyn Journal>,
     kinds: &[StreamKind],
     reader: impl BufRead + Send,
     seen: &(dyn Fn(u64) + Sync),
 ) -> Result<Restored, RestoreError> {
-    if !journal.is_empty().await? {
-        return Err(RestoreError::NotEmpty);
-    }
     let mut lines = Lines::new(reader);
     let mut work = Work::new(Arc::clone(journal), kinds);
     while let Some((bytes, line)) = lines.next()? {

@@ -137,17 +137,19 @@ async fn digests(service: &str, folder: &Path) -> Vec<String> {
 
 /// A platform that began anew beside its old log would sell every seat a second time.
 async fn asks_for_its_journal(service: &str, folder: &Path) {
+    let error = does_not_start(folder).await;
+    assert!(error.contains("begin anew"), "{error}");
+    assert!(error.contains(&format!("myevents restore {service}")), "{error}");
+}
+
+async fn does_not_start(folder: &Path) -> String {
     let builder = PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"]).folder(folder);
     let Err(ended) = builder.try_start().await else {
-        panic!("the {service} service begins anew");
+        panic!("it starts");
     };
-    let advice = format!("myevents restore {service}");
-    assert!(
-        !ended.status.success() && ended.error.contains(&advice),
-        "{}",
-        ended.error
-    );
+    assert!(!ended.status.success());
     assert_eq!(ended.error.lines().count(), 1, "{}", ended.error);
+    ended.error
 }
 
 #[tokio::test]
@@ -377,6 +379,42 @@ async fn a_damaged_file_is_refused_from_there_on() {
         error.contains("line 14: stream inventory/crafted-0, version 14: it is no envelope"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_service_does_not_start_on_a_part_of_its_journal() {
+    let (folder, file) = exported(&long_history(1, 30));
+    let whole = fs::read_to_string(&file).unwrap();
+    let damaged = |version: &str| whole.replacen(version, "\"version\":0,", 1);
+
+    fs::write(&file, damaged("\"version\":14,")).unwrap();
+    restore("booking", folder.path(), &file).await.failed();
+    for _ in 0..2 {
+        let error = does_not_start(folder.path()).await;
+        assert!(
+            error.contains("only a part of what the booking service once wrote"),
+            "{error}"
+        );
+    }
+    let error = restore("booking", folder.path(), &file).await.failed();
+    assert!(error.contains("the journal is not empty"), "{error}");
+
+    fs::remove_dir_all(folder.path().join("booking")).unwrap();
+    fs::write(&file, &whole).unwrap();
+    restore("booking", folder.path(), &file).await.succeeded();
+    platform_in(folder.path()).await.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_starts_where_nothing_could_be_restored() {
+    let (folder, file) = exported(&long_history(1, 10));
+    fs::write(&file, "nonsense").unwrap();
+    restore("booking", folder.path(), &file).await.failed();
+    for _ in 0..2 {
+        let platform = platform_in(folder.path()).await;
+        event_with_seats(&platform.client(), 5).await;
+        platform.stop().await;
+    }
 }
 
 /// Whichever byte it is that flips in a stream's last line: nothing is taken for a repeat, or for another service's.

@@ -21,7 +21,7 @@ pub(super) fn once(name: &str, there: &Path, install: impl FnOnce()) {
     let lock = File::create(cache().join(format!("{name}.lock"))).unwrap();
     lock.lock().unwrap();
     if !there.exists() {
-        note(&format!("Installing {name}, which tests need (a minute or so)"));
+        note(&format!("Installing {name} (a minute or so)"));
         install();
         assert!(
             there.exists(),

@@ -1,0 +1,76 @@
+//! Marks in a service's store: whose it is, and that filling it from an exported log has not ended.
+
+use persistence::{Collection, DocumentStore, Expect, PutError, StoreError, Stores, Write};
+use serde_json::{Value, json};
+
+use crate::config::Settings;
+use crate::service::StartError;
+
+const MARKS: &str = "owner";
+const OWNER: &str = "service";
+const RESTORING: &str = "restoring";
+
+/// Marks the store as this service's. Two services in one store would take each other's progress for their own.
+pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
+    let (documents, indexes) = (&*stores.documents, &[]);
+    let name = MARKS.to_owned();
+    documents.declare(&Collection { name, indexes }).await?;
+    let name = json!({ "name": settings.service });
+    match documents.put(vec![mark(OWNER, Expect::Absent, Some(name))]).await {
+        Ok(()) => return Ok(()),
+        Err(PutError::Store(error)) => return Err(error.into()),
+        Err(PutError::Conflict { .. }) => {}
+    }
+    let found = find(documents, OWNER).await?;
+    let owner = found
+        .and_then(|mark| Some(mark.get("name")?.as_str()?.to_owned()))
+        .unwrap_or_default();
+    if owner == settings.service {
+        return Ok(());
+    }
+    Err(StartError::ForeignStore {
+        url: settings.store.clone(),
+        owner,
+    })
+}
+
+/// From now on the service does not start, until the restore has ended.
+pub(crate) async fn begin_restore(stores: &Stores) -> Result<(), PutError> {
+    let restoring = mark(RESTORING, Expect::Anything, Some(json!({})));
+    stores.documents.put(vec![restoring]).await
+}
+
+pub(crate) async fn end_restore(stores: &Stores) -> Result<(), PutError> {
+    stores
+        .documents
+        .put(vec![mark(RESTORING, Expect::Anything, None)])
+        .await
+}
+
+/// A service would open what the journal lacks once more, and sell it a second time.
+pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
+    if find(&*stores.documents, RESTORING).await?.is_none() {
+        return Ok(());
+    }
+    if stores.journal.is_empty().await? {
+        return Ok(end_restore(stores).await?);
+    }
+    Err(StartError::HalfRestored {
+        store: settings.store.clone(),
+        service: settings.service,
+    })
+}
+
+fn mark(id: &str, expect: Expect, body: Option<Value>) -> Write {
+    Write {
+        collection: MARKS.to_owned(),
+        id: id.to_owned(),
+        expect,
+        body: body.map(Into::into),
+    }
+}
+
+async fn find(documents: &dyn DocumentStore, id: &str) -> Result<Option<Value>, StoreError> {
+    let found = documents.get(MARKS, &[id]).await?.into_iter().next().flatten();
+    Ok(found.map(|mark| mark.body))
+}
