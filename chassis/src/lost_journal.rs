@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::StreamKind;
-use msgqueue::{BrokerError, Delivery, EventListener};
+use msgqueue::{BrokerError, Delivery, EventListener, temporary_group};
 use persistence::Stores;
 use tokio::time::timeout;
 use tracing::info;
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The group that looks. It has to go with whatever made it: nobody consumes what a broker would keep for it.
 pub(crate) fn group(service: &str) -> String {
-    format!("{service}.beginning")
+    temporary_group(&format!("{service}.beginning"))
 }
 
 /// Reads the log from its beginning, where the journal is empty, up to the first message of one of these kinds.

@@ -1,10 +1,22 @@
-//! What a group may be called, at every broker.
+//! What a group may be called, at every broker, and whether that says how long it is needed.
 
 use crate::BrokerError;
 
 const MAX: usize = 200;
 /// At AMQP a queue of this name keeps the log itself.
 const RESERVED: &str = "log";
+
+const TEMPORARY: &str = "temporary.";
+
+/// Names a group that whoever reads by it drops again, `purpose` being what a group may be called. Where it dies over
+/// that, a broker that keeps messages for each group forgets this one when nobody has read for a day.
+pub fn temporary(purpose: &str) -> String {
+    format!("{TEMPORARY}{purpose}")
+}
+
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY)
+}
 
 /// # Errors
 /// [`BrokerError::Refused`] unless it is 1 to 200 letters, digits, `.`, `_` and `-` of ASCII, and not `log`.

@@ -369,6 +369,33 @@ async fn where_nobody_listens_it_may_come_up_later() {
     assert!(matches!(outcome, Err(OpenError::Broker(BrokerError::Unavailable(_)))));
 }
 
+/// RabbitMQ refuses to declare a queue again in another way.
+#[tokio::test]
+async fn what_nobody_reads_is_kept_for_ever_unless_it_is_temporary() {
+    let place = Place::new().await;
+    let broker = place.open().await;
+    let temporary = msgqueue::temporary_group("export");
+    for (group, expires) in [("views", None), (temporary.as_str(), Some(86_400_000))] {
+        let subscription = broker.listener.subscribe(group).await.unwrap();
+        let stranger = Stranger::at(&place).await;
+        let queue = format!("{}.{group}", stranger.exchange);
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+        if let Some(expires) = expires {
+            arguments.insert("x-expires".into(), AMQPValue::LongInt(expires));
+        }
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = stranger.channel.queue_declare(queue.into(), options, arguments).await;
+        assert!(declared.is_ok(), "{group}: {declared:?}");
+        drop(subscription);
+        broker.listener.drop_group(group).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn no_group_takes_the_logs_name() {
     let broker = Place::new().await.open().await;

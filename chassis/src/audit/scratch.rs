@@ -34,7 +34,7 @@ impl Scratch {
         lock.try_lock().map_err(|_| AuditError::AtWork(service))?;
         let id = id_in(&mut lock).map_err(unusable)?;
         let scratch = Self {
-            group: format!("{service}.verify.{id}"),
+            group: msgqueue::temporary_group(&format!("{service}.verify.{id}")),
             folder,
             _lock: lock,
         };

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use contracts::{Envelope, StreamId};
-use msgqueue::{Broker, BrokerError, Delivery, Message};
+use msgqueue::{Broker, BrokerError, Delivery, Message, temporary_group};
 use thiserror::Error;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,7 @@ pub async fn export(
     stop: &CancellationToken,
     told: Told<'_>,
 ) -> Result<Exported, ExportError> {
-    let group = format!("export.{}", Uuid::now_v7());
+    let group = temporary_group(&format!("export.{}", Uuid::now_v7()));
     let outcome = tokio::select! {
         outcome = write_all(broker, &group, to, told) => outcome,
         () = stop.cancelled() => Err(ExportError::Interrupted),

@@ -11,7 +11,7 @@ use super::errors::{bounded, close, is_locked, is_missing, unavailable};
 use super::link::Link;
 use super::position::Position;
 use super::tail;
-use super::topology::{self, DURABLE, GroupQueues, PASSIVE, table, text};
+use super::topology::{self, DURABLE, GroupQueues, PASSIVE, text};
 use super::wire::note_headers;
 use crate::BrokerError;
 
@@ -116,20 +116,19 @@ async fn make(link: &Link, channel: &Channel, queues: &GroupQueues) -> Result<()
     // What a process left that died over it.
     remove(channel, queues).await?;
     let alone = ("x-single-active-consumer", AMQPValue::Boolean(true));
-    declare(channel, &queues.messages, table([topology::classic(), alone])).await?;
+    declare(channel, &queues.messages, queues.arguments([alone])).await?;
     topology::note(channel, &queues.messages, note_headers(MARKER), b"").await?;
     topology::bind(channel, &queues.messages, &link.url().exchange).await?;
     // What the queue does not have, the log has by now.
     let notes = topology::count_notes(channel, &link.url().exchange).await?;
     let position = Position::beginning(tail::end_of_log(link).await?, notes);
     let one = [
-        topology::classic(),
         ("x-max-length", AMQPValue::LongInt(1)),
         ("x-overflow", text("drop-head")),
     ];
-    declare(channel, &queues.position, table(one)).await?;
+    declare(channel, &queues.position, queues.arguments(one)).await?;
     position.keep(channel, &queues.position).await?;
-    declare(channel, &queues.made, table([topology::classic()])).await
+    declare(channel, &queues.made, queues.arguments([])).await
 }
 
 async fn remove(channel: &Channel, queues: &GroupQueues) -> Result<(), BrokerError> {

@@ -22,6 +22,8 @@ pub(super) const PASSIVE: QueueDeclareOptions = QueueDeclareOptions {
 };
 /// Messages that survive a restart of the broker.
 const PERSISTENT: u8 = 2;
+/// In milliseconds, as RabbitMQ wants it.
+const DAY: i32 = 24 * 60 * 60 * 1_000;
 /// What the log is called; no group may be.
 const LOG: &str = "log";
 
@@ -36,6 +38,8 @@ pub(super) struct GroupQueues {
     pub(super) making: String,
     /// By this key members are asked, through the exchange of the census.
     pub(super) census: String,
+    /// Whether RabbitMQ removes them when nobody uses them.
+    is_temporary: bool,
 }
 
 impl GroupQueues {
@@ -50,8 +54,20 @@ impl GroupQueues {
             made: format!("{messages}:made"),
             making: format!("{messages}:making"),
             census: group.to_owned(),
+            is_temporary: group_name::is_temporary(group),
             messages,
         })
+    }
+
+    /// What each of them is declared with.
+    pub(super) fn arguments<const N: usize>(&self, beside: [(&str, AMQPValue); N]) -> FieldTable {
+        let mut arguments = table(beside);
+        let (kind, classic) = classic();
+        arguments.insert(kind.into(), classic);
+        if self.is_temporary {
+            arguments.insert("x-expires".into(), AMQPValue::LongInt(DAY));
+        }
+        arguments
     }
 }
 
@@ -87,7 +103,7 @@ pub(super) fn table<const N: usize>(entries: [(&str, AMQPValue); N]) -> FieldTab
 
 /// The kind of queue that ours are, whatever a virtual host makes by default: one that counts deliveries could drop
 /// what was looked at often.
-pub(super) fn classic() -> (&'static str, AMQPValue) {
+fn classic() -> (&'static str, AMQPValue) {
     ("x-queue-type", text("classic"))
 }
 

@@ -237,7 +237,7 @@ async fn a_service_begins_beside_what_the_other_one_wrote() {
     bookings.stop().await;
     let listener = broker(shared.path()).await.listener;
     assert_eq!(
-        listener.known_lag("booking.beginning").await.unwrap(),
+        listener.known_lag("temporary.booking.beginning").await.unwrap(),
         listener.known_lag("nobody").await.unwrap(),
         "the group that looked is gone"
     );
@@ -567,7 +567,7 @@ fn send(signal: &str, pid: u32) {
 async fn has_begun(folder: &Path) {
     let rows = rusqlite::Connection::open(folder.join("broker/log.sqlite")).unwrap();
     let count = || {
-        rows.query_row("SELECT count(*) FROM groups WHERE name LIKE 'export.%'", [], |row| {
+        rows.query_row("SELECT count(*) FROM groups WHERE name LIKE 'temporary.export.%'", [], |row| {
             row.get(0)
         })
     };
