@@ -19,6 +19,8 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer
 use msgqueue::conformance::{self, Harness, Report, envelope, envelopes};
 use msgqueue::{Broker, BrokerError, Delivery, OpenError, Subscription};
 use testkit::servers::{Kind, shared};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -367,6 +369,26 @@ async fn where_nobody_listens_it_may_come_up_later() {
     drop(listener);
     let outcome = msgqueue::open(&format!("amqp://{free}")).await;
     assert!(matches!(outcome, Err(OpenError::Broker(BrokerError::Unavailable(_)))));
+}
+
+/// A server that is paused takes connections and says nothing.
+#[tokio::test]
+async fn whoever_waits_no_more_leaves_no_connection_behind() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("amqp://{}", silent.local_addr().unwrap());
+    let opening = tokio::spawn(async move { msgqueue::open(&url).await.map(drop) });
+    let (mut socket, _) = timeout(PATIENCE, silent.accept()).await.unwrap().unwrap();
+    let mut header = [0; 8];
+    timeout(PATIENCE, socket.read_exact(&mut header))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(&header, b"AMQP\0\0\x09\x01");
+    opening.abort();
+    let more = timeout(PATIENCE, socket.read(&mut header))
+        .await
+        .expect("it stays open");
+    assert_eq!(more.unwrap(), 0);
 }
 
 /// RabbitMQ refuses to declare a queue again in another way.

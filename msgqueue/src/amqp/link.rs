@@ -2,15 +2,13 @@
 //!
 //! RabbitMQ may hold up a connection that publishes, all of it. So what publishes has one of its own.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
-use lapin::tcp::OwnedTLSConfig;
-use lapin::{Channel, Connection, ConnectionProperties, DefaultConnectionBuilder};
+use lapin::{Channel, Connection};
 use tokio::sync::Mutex;
 
-use super::errors::{bounded, broker_error};
+use super::attempt::connect;
+use super::errors::bounded;
 use super::topology::confirm_publishes;
 use super::url::AmqpUrl;
 use crate::BrokerError;
@@ -96,23 +94,4 @@ impl Slot {
         let abandoned = current.take_if(is_meant);
         drop(abandoned);
     }
-}
-
-async fn connect(url: &AmqpUrl, name: &str) -> Result<Connection, BrokerError> {
-    let builder = DefaultConnectionBuilder::new()
-        .map_err(broker_error)?
-        .with_uri(url.uri.clone())
-        .with_properties(ConnectionProperties::default().with_connection_name(name.into()))
-        .with_tls_config(OwnedTLSConfig {
-            identity: None,
-            cert_chain: read_roots(url.roots.as_deref())?,
-        });
-    bounded(builder.connect()).await
-}
-
-fn read_roots(file: Option<&Path>) -> Result<Option<String>, BrokerError> {
-    let Some(file) = file else { return Ok(None) };
-    let text = fs::read_to_string(file);
-    let refused = |cause| BrokerError::Refused(format!("cacertfile `{}`: {cause}", file.display()));
-    text.map(Some).map_err(refused)
 }

@@ -20,6 +20,7 @@
 //!
 //! This module must not know what an envelope means, nor who consumes it.
 
+mod attempt;
 mod census;
 mod emitter;
 mod errors;

@@ -567,9 +567,11 @@ fn send(signal: &str, pid: u32) {
 async fn has_begun(folder: &Path) {
     let rows = rusqlite::Connection::open(folder.join("broker/log.sqlite")).unwrap();
     let count = || {
-        rows.query_row("SELECT count(*) FROM groups WHERE name LIKE 'temporary.export.%'", [], |row| {
-            row.get(0)
-        })
+        rows.query_row(
+            "SELECT count(*) FROM groups WHERE name LIKE 'temporary.export.%'",
+            [],
+            |row| row.get(0),
+        )
     };
     eventually("the export has begun", || {
         let groups: u32 = count().unwrap();
