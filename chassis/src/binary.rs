@@ -46,7 +46,7 @@ where
         };
         let (mut service, api) = started?;
         let endpoints = service.serve(api)?;
-        print_banner(&[(service.settings.service, endpoints)]);
+        print_banner(&[(&service.settings, endpoints)]);
         shutdown.requested().await;
         service.stop().await;
         Ok::<(), StartError>(())
@@ -84,10 +84,11 @@ pub fn fail(error: &impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints the addresses to open, a line each.
-pub fn print_banner(services: &[(&str, Endpoints)]) {
+/// Prints the addresses to open and where what is written goes, a line each.
+pub fn print_banner(services: &[(&Settings, Endpoints)]) {
     let mut text = String::from("\nMyEvents is ready.\n\n");
-    for (name, endpoints) in services {
+    for (settings, endpoints) in services {
+        let name = settings.service;
         text += &format!("  {name:<8} API      http://{}\n", endpoints.http);
         if let Some(https) = endpoints.https {
             text += &format!("  {name:<8} HTTPS    https://{https}\n");
@@ -96,6 +97,8 @@ pub fn print_banner(services: &[(&str, Endpoints)]) {
             text += &format!("  {name:<8} metrics  http://{metrics}/metrics\n");
         }
         text += &format!("  {name:<8} docs     http://{}/docs\n", endpoints.http);
+        text += &format!("  {name:<8} store    {}\n", settings.store);
+        text += &format!("  {name:<8} broker   {}\n", msgqueue::without_secrets(&settings.broker));
     }
     text += "\nCtrl-C ends it; everything is kept.\n\n";
     // Where standard output is closed there is nobody to tell.

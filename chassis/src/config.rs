@@ -76,8 +76,9 @@ pub enum SettingsError {
     Unreadable(#[from] ConfigError),
 }
 
-/// RabbitMQ's driver takes every question whether a queue is there for an error. What does go wrong its adapter tells.
-const LOG: &str = "info,actix_server=warn,lapin=off";
+/// RabbitMQ's driver takes every question whether a queue is there for an error, and what does go wrong its adapter tells.
+/// The server calls whatever a stranger says to a port an error, as often as that is said.
+const LOG: &str = "info,actix_server=warn,actix_http=off,lapin=off";
 
 const KEYS: &[&str] = &[
     "listen",
@@ -376,28 +377,25 @@ fn check_keys(file: Config) -> Result<(), SettingsError> {
     for (key, value) in table {
         if SECTIONS.contains(&key.as_str()) {
             for (inner, value) in value.into_table()? {
-                check_key(&inner, &value)?;
+                check_key(&inner, &value).map_err(|rule| invalid(&format!("{key}.{inner}"), rule))?;
             }
         } else {
-            check_key(&key, &value)?;
+            check_key(&key, &value).map_err(|rule| invalid(&key, rule))?;
         }
     }
     Ok(())
 }
 
-fn check_key(key: &str, value: &Value) -> Result<(), SettingsError> {
+/// What is wrong with it, if anything is.
+fn check_key(key: &str, value: &Value) -> Result<(), String> {
     if KEYS.contains(&key) || OLD_KEYS.contains(&key) {
         let fits = match value.clone().into_array() {
             Ok(list) if LISTS.contains(&key) => list.into_iter().all(|element| element.into_string().is_ok()),
             _ => value.clone().into_string().is_ok(),
         };
-        return if fits {
-            Ok(())
-        } else {
-            Err(invalid(key, "must be text"))
-        };
+        return if fits { Ok(()) } else { Err("must be text".to_owned()) };
     }
-    Err(invalid(key, format!("is not a setting; known are {}", KEYS.join(", "))))
+    Err(format!("is not a setting; known are {}", KEYS.join(", ")))
 }
 
 /// `:8181` listens on all addresses, as the original's endpoints do.

@@ -47,9 +47,14 @@ pub(crate) async fn end_restore(stores: &Stores) -> Result<(), PutError> {
         .await
 }
 
+/// Whether a restore has begun and not ended.
+pub(crate) async fn is_restoring(stores: &Stores) -> Result<bool, StoreError> {
+    Ok(find(&*stores.documents, RESTORING).await?.is_some())
+}
+
 /// A service would open what the journal lacks once more, and sell it a second time.
 pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
-    if find(&*stores.documents, RESTORING).await?.is_none() {
+    if !is_restoring(stores).await? {
         return Ok(());
     }
     if stores.journal.is_empty().await? {

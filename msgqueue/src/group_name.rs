@@ -14,6 +14,8 @@ pub fn temporary(purpose: &str) -> String {
     format!("{TEMPORARY}{purpose}")
 }
 
+/// Of no use where a group is a number in the log.
+#[cfg(feature = "amqp")]
 pub(crate) fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY)
 }

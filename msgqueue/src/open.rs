@@ -19,9 +19,9 @@ pub struct Broker {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Tells no more than the scheme: there may be a password behind it.
-    #[error("`{0}:` names no broker; known are `embedded:FOLDER`, `amqp://…`, `amqps://…` and `kafka:HOST:PORT,…`")]
+    #[error("`{0}:…` names no broker; known are `embedded:FOLDER`, `amqp://…`, `amqps://…` and `kafka:HOST:PORT,…`")]
     UnknownScheme(String),
-    #[error("this build is without {broker}: build it with the feature `{feature}`")]
+    #[error("this build is without {broker}: build it with the feature `{feature}`, as `make build` does")]
     LeftOut {
         broker: &'static str,
         feature: &'static str,

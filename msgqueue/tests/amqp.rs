@@ -351,6 +351,7 @@ async fn what_cannot_pass_is_refused_in_one_line() {
         (url.replace("%2f", "nowhere"), "nowhere"),
         (place.0.clone(), "type"),
         (format!("{url}?cacertfile=/no/such.pem"), "cacertfile"),
+        (format!("{url}?cacertfile=Cargo.toml"), "it has no certificate"),
         (format!("{url}?lazy=1"), "lazy"),
     ] {
         let refusal = refusal(&url).await;

@@ -42,7 +42,10 @@ async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
     let ((mut event_service, event_api), (mut booking_service, booking_api)) = started?;
     let event_endpoints = event_service.serve(both(event_api, &booking_api))?;
     let booking_endpoints = booking_service.serve(booking_api)?;
-    binary::print_banner(&[("event", event_endpoints), ("booking", booking_endpoints)]);
+    binary::print_banner(&[
+        (&event_service.settings, event_endpoints),
+        (&booking_service.settings, booking_endpoints),
+    ]);
     shutdown.requested().await;
     // Requests of both end before either's background work does: they use it.
     tokio::join!(event_service.stop_serving(), booking_service.stop_serving());

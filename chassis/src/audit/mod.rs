@@ -27,6 +27,7 @@ pub use meeting::Unsettled;
 pub use views::{ViewReport, ViewsReport, ViewsStep, audit_views};
 
 use crate::recorded::Recorded;
+use crate::service::StartError;
 use replay::ReplayError;
 
 /// How an envelope breaks a service's rules.
@@ -87,6 +88,8 @@ pub enum AuditError {
     Store(#[from] StoreError),
     #[error("the broker fails: {0}")]
     Broker(#[from] BrokerError),
+    #[error(transparent)]
+    LostJournal(#[from] StartError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("it was interrupted")]

@@ -24,6 +24,7 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::operator::{Profile, Workplace};
 use crate::views::{Compared, Comparison, Digest, Feeding, Generation, Generations, Side, Views, collections, forms};
+use crate::{lost_journal, store_marks};
 
 /// How long a gap in the log may stay open.
 const GAP: Duration = Duration::from_secs(3);
@@ -78,6 +79,7 @@ pub async fn audit_views(
     told: Told<'_>,
 ) -> Result<Option<ViewsReport>, AuditError> {
     let Some(live) = live(place, profile).await? else {
+        refuse_lost(place, profile).await?;
         return Ok(None);
     };
     let scratch = Scratch::open(place)?;
@@ -170,6 +172,21 @@ async fn feeding(place: &Workplace, stores: &Stores) -> Result<Feeding, AuditErr
         metrics: Metrics::new()?.consumer,
         health: Health::default().part("replay"),
     })
+}
+
+/// Without views there is no replay that would find what the log has and the journal has not.
+async fn refuse_lost(place: &Workplace, profile: &Profile) -> Result<(), AuditError> {
+    let (stores, settings) = (&place.stores, &place.settings);
+    let lost = |what: &str| Difference::InJournal { what: what.to_owned() };
+    if store_marks::is_restoring(stores).await? {
+        return Err(lost("it is only a part of what is to be restored").into());
+    }
+    let has_log = msgqueue::is_there(&settings.broker);
+    let listener = &*place.broker.listener;
+    if has_log && lost_journal::is_lost(stores, listener, settings.service, profile.streams).await? {
+        return Err(lost("it is empty, and the log has what the service once wrote").into());
+    }
+    Ok(())
 }
 
 async fn live(place: &Workplace, profile: &Profile) -> Result<Option<Side>, AuditError> {

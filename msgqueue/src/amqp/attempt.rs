@@ -82,7 +82,11 @@ async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 fn read_roots(file: Option<&Path>) -> Result<Option<String>, BrokerError> {
     let Some(file) = file else { return Ok(None) };
-    let text = fs::read_to_string(file);
-    let refused = |cause| BrokerError::Refused(format!("cacertfile `{}`: {cause}", file.display()));
-    text.map(Some).map_err(refused)
+    let refused = |cause: &str| BrokerError::Refused(format!("cacertfile `{}`: {cause}", file.display()));
+    let text = fs::read_to_string(file).map_err(|cause| refused(&cause.to_string()))?;
+    // The label that RFC 7468 gives them. The driver takes a file without any for no roots of our own.
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(refused("it has no certificate in PEM"));
+    }
+    Ok(Some(text))
 }

@@ -12,13 +12,13 @@ use crate::{EventNames, UrlError};
 /// Seconds without a sign of life, after which a connection counts as dead twice over.
 const HEARTBEAT: u16 = 10;
 const CONNECTION_TIMEOUT_MS: u64 = 10_000;
-/// As RabbitMQ's own clients spell them.
-const OF_THE_DRIVER: [&str; 5] = [
-    "heartbeat",
-    "connection_timeout",
-    "channel_max",
-    "frame_max",
-    "auth_mechanism",
+/// As RabbitMQ's own clients spell them; the least that each may be, beside 0 for no limit. A frame has 4,096 bytes in
+/// the specification of AMQP 0.9.1 (4.2.3), and a process has a few channels for each group.
+const NUMBERS: [(&str, u64, u64); 4] = [
+    ("heartbeat", 1, u16::MAX as u64),
+    ("connection_timeout", 1, u32::MAX as u64),
+    ("channel_max", 64, u16::MAX as u64),
+    ("frame_max", 4_096, u32::MAX as u64),
 ];
 
 /// Where RabbitMQ is, and what is ours there.
@@ -39,6 +39,9 @@ impl FromStr for AmqpUrl {
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let url = Url::parse(text).map_err(|fault| UrlError::new("the URL", format!("cannot be read: {fault}")))?;
+        for (name, value) in url.query_pairs() {
+            check_number(&name, &value)?;
+        }
         let uri = text.parse::<AMQPUri>();
         let mut parsed = Self {
             uri: uri.map_err(|fault| UrlError::new("the URL", format!("cannot be read: {}", without(&fault, text))))?,
@@ -67,10 +70,25 @@ impl AmqpUrl {
             "exchange" => return Err(UrlError::new(name, "is 1 to 100 letters, digits, `.`, `_` or `-`")),
             "names" => self.names = value.parse().map_err(|rule: &str| UrlError::new(name, rule))?,
             "cacertfile" => self.roots = Some(PathBuf::from(value)),
-            known if OF_THE_DRIVER.contains(&known) => {}
+            "auth_mechanism" => {}
+            number if NUMBERS.iter().any(|(known, ..)| *known == number) => {}
             unknown => return Err(UrlError::new(&format!("`{unknown}`"), "is not known in this URL")),
         }
         Ok(())
+    }
+}
+
+fn check_number(name: &str, value: &str) -> Result<(), UrlError> {
+    let Some((_, least, most)) = NUMBERS.iter().find(|(known, ..)| *known == name) else {
+        return Ok(());
+    };
+    let fits = |number: &u64| *number == 0 || (*least..=*most).contains(number);
+    match value.parse().ok().filter(fits) {
+        Some(_) => Ok(()),
+        None => Err(UrlError::new(
+            name,
+            format!("is a whole number from {least} to {most}, or 0"),
+        )),
     }
 }
 
@@ -126,7 +144,10 @@ mod tests {
     fn faults_name_the_part_and_keep_secrets() {
         for (text, part) in [
             ("amqp://me:s3cret@broker:port", "the URL"),
-            ("amqp://me:s3cret@broker?heartbeat=often", "the URL"),
+            ("amqp://me:s3cret@broker?heartbeat=often", "heartbeat"),
+            ("amqp://me:s3cret@broker?connection_timeout=-1", "connection_timeout"),
+            ("amqp://me:s3cret@broker?frame_max=1", "frame_max"),
+            ("amqp://me:s3cret@broker?channel_max=3", "channel_max"),
             ("amqp://me:s3cret@broker?exchange=", "exchange"),
             ("amqp://me:s3cret@broker?exchange=a%20b", "exchange"),
             ("amqp://me:s3cret@broker?names=snake", "names"),

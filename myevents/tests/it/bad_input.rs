@@ -1212,7 +1212,7 @@ async fn a_bad_file_ends_the_process_with_one_line_that_names_it() {
         (
             "section.json",
             r#"{"event": {"stor": "x"}}"#,
-            ["stor", "is not a setting", "store"],
+            ["event.stor:", "is not a setting", "store"],
         ),
         (
             "listen.json",

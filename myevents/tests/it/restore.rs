@@ -195,6 +195,11 @@ async fn a_platform_that_has_lost_its_stores_is_built_from_the_log_alone() {
         fs::remove_dir_all(folder.path().join(service)).unwrap();
     }
     asks_for_its_journal("event", folder.path()).await;
+    let error = operate("verify", "event", folder.path(), &[]).await.failed();
+    assert!(
+        error.contains("it is empty, and the log has what the service once wrote"),
+        "{error}"
+    );
     restore("event", folder.path(), file.path()).await.succeeded();
     asks_for_its_journal("booking", folder.path()).await;
     restore("booking", folder.path(), file.path()).await.succeeded();
@@ -398,6 +403,8 @@ async fn a_service_does_not_start_on_a_part_of_its_journal() {
     }
     let error = restore("booking", folder.path(), &file).await.failed();
     assert!(error.contains("the journal is not empty"), "{error}");
+    let error = operate("verify", "booking", folder.path(), &[]).await.failed();
+    assert!(error.contains("it is only a part of what is to be restored"), "{error}");
 
     fs::remove_dir_all(folder.path().join("booking")).unwrap();
     fs::write(&file, &whole).unwrap();

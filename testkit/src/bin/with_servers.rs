@@ -4,9 +4,10 @@
 //! started. With `--folder` servers keep what they have there, for the next time.
 #![allow(clippy::print_stderr, reason = "a command says what is wrong with how it is called")]
 
-use std::env;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
+use std::{env, io};
 
 use testkit::servers::{Kind, Server};
 use tokio::process::Command;
@@ -27,10 +28,20 @@ async fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let missing = order.servers.iter().filter(|(_, variable)| env::var(variable).is_err());
-    let started: Vec<(Server, &String)> = missing
-        .map(|(kind, variable)| (start(*kind, order.folder.as_deref()), variable))
-        .collect();
+    let is_missing = |(_, variable): &&(Kind, String)| env::var(variable).is_err();
+    let missing: Vec<_> = order.servers.iter().filter(is_missing).collect();
+    let folder = order.folder.as_deref().filter(|_| !missing.is_empty());
+    let _lock = match folder.map(lock).transpose() {
+        Ok(lock) => lock,
+        Err(what) => {
+            eprintln!("error: {what}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let started = missing
+        .into_iter()
+        .map(|(kind, variable)| (start(*kind, folder), variable));
+    let started: Vec<_> = started.collect();
     let urls = started.iter().map(|(server, variable)| (*variable, server.url()));
     let mut command = Command::new(&order.command[0]);
     match run(command.args(&order.command[1..]).envs(urls)).await {
@@ -70,7 +81,20 @@ fn server_of(text: &str) -> Option<(Kind, String)> {
     Some((kind, variable.unwrap_or(kind.variable()).to_owned()))
 }
 
-fn start(kind: Kind, folder: Option<&std::path::Path>) -> Server {
+/// Keeps others from servers that have what they keep in this folder.
+fn lock(folder: &Path) -> Result<File, String> {
+    let open = || -> io::Result<File> {
+        fs::create_dir_all(folder)?;
+        File::create(folder.join("lock"))
+    };
+    let failed = |cause| format!("{} cannot be used: {cause}", folder.display());
+    let file = open().map_err(failed)?;
+    file.try_lock()
+        .map_err(|_| format!("a server runs already on {}", folder.display()))?;
+    Ok(file)
+}
+
+fn start(kind: Kind, folder: Option<&Path>) -> Server {
     match folder {
         Some(folder) => Server::start_in(kind, folder),
         None => Server::start_plain(kind),

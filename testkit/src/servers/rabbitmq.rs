@@ -73,7 +73,7 @@ fn encrypted(encrypted: &Encrypted) -> String {
 /// Erlang's directory of nodes. One that the server started would outlive it.
 fn epmd(place: &Place) -> Command {
     let mut command = Command::new("epmd");
-    command.args(["-port", &place.more_ports[0].to_string()]);
+    command.args(["-address", "127.0.0.1", "-port", &place.more_ports[0].to_string()]);
     command
 }
 
@@ -95,6 +95,10 @@ fn command_of(name: &str, place: &Place) -> Command {
         .env("HOME", &place.folder)
         .env("ERL_EPMD_PORT", directory.to_string())
         .env("RABBITMQ_DIST_PORT", distribution.to_string())
+        .env(
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            "-kernel inet_dist_use_interface {127,0,0,1}",
+        )
         .env("RABBITMQ_NODENAME", "myevents@localhost")
         .env("RABBITMQ_CONFIG_FILE", place.folder.join("rabbitmq.conf"))
         .env("RABBITMQ_ENABLED_PLUGINS_FILE", place.folder.join("plugins"))
