@@ -1,6 +1,6 @@
 # Everything a newcomer needs. Only Rust and a C compiler have to be there; tests need Java and Maven as well.
 .DEFAULT_GOAL := help
-.PHONY: help run broker build test soak bench lint faultless deny clean
+.PHONY: help run broker known-broker build test soak bench lint faultless deny clean
 
 # Where data goes and what else `myevents serve` should be told: make run ARGS="--data-dir /tmp/trial"
 ARGS ?=
@@ -10,11 +10,12 @@ help: ## Show the targets
 
 # Which broker to run on: nothing for the embedded one, amqp (RabbitMQ) or kafka: make run BROKER=kafka
 BROKER ?=
-ifneq ($(filter-out amqp kafka,$(BROKER)),)
-$(error BROKER=$(BROKER): known are amqp (RabbitMQ) and kafka; without it the embedded one runs)
-endif
 WITH_BROKER = target/release/with_servers --folder .data/$(BROKER)/server $(BROKER)=MYEVENTS_BROKER --
 DATA_OF_BROKER = $${MYEVENTS_DATA_DIR:-$(CURDIR)/.data/$(BROKER)}
+
+known-broker:
+	@case "$(BROKER)" in amqp|kafka) ;; *) \
+		echo "error: BROKER=$(BROKER): known are amqp (RabbitMQ) and kafka; make run without it has the embedded one"; exit 1;; esac
 
 # Drivers of brokers that are servers are left out where none is asked for: they take minutes to build.
 ifeq ($(BROKER),)
@@ -22,17 +23,17 @@ run: tools ## Build the platform and run it
 	cargo build --release --locked --package myevents --no-default-features
 	target/release/myevents serve $(ARGS)
 else
-run: tools driver-tools
+run: known-broker tools driver-tools
 	cargo build --release --locked --package myevents --package testkit --bin myevents --bin with_servers
 	MYEVENTS_DATA_DIR=$(DATA_OF_BROKER) $(WITH_BROKER) target/release/myevents serve $(ARGS)
 endif
 
-broker: tools driver-tools ## Run the broker of `make run BROKER=…` by itself, for commands while the platform is down
-	@test -n "$(BROKER)" || { echo "Which one? make broker BROKER=kafka, or BROKER=amqp"; exit 1; }
+broker: known-broker tools driver-tools ## Run the broker of `make run BROKER=…` by itself, for commands while the platform is down
+	@test -z "$$MYEVENTS_BROKER" || { echo "error: MYEVENTS_BROKER names a broker already"; exit 1; }
 	cargo build --release --locked --package myevents --package testkit --bin myevents --bin with_servers
 	@$(WITH_BROKER) sh -c 'echo; echo "It is ready. In another terminal, for commands and for make run BROKER=$(BROKER):"; echo; \
 		echo "  export MYEVENTS_BROKER=$$MYEVENTS_BROKER MYEVENTS_DATA_DIR=$(DATA_OF_BROKER)"; echo; \
-		echo "Ctrl-C ends it; everything is kept."; exec sleep infinity'
+		echo "Ctrl-C ends it; everything is kept. The next time it has another port."; exec sleep infinity'
 
 build: tools driver-tools ## Build all binaries for release, into target/release
 	cargo build --release --locked --workspace

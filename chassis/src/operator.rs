@@ -83,6 +83,12 @@ impl Takeover {
         Ok(Self { stores, _lock: lock })
     }
 
+    /// # Errors
+    /// [`StartError::HalfRestored`], for those who need all that the service once wrote.
+    pub async fn refuse_half_restored(&self, settings: &Settings) -> Result<(), StartError> {
+        store_marks::refuse_half_restored(&self.stores, settings).await
+    }
+
     /// Lets the service take in the whole log again, where there is one. A broker that outlived the store would else
     /// withhold what the lost store had taken in. Nothing is done where the journal is not empty.
     pub async fn begin_log_anew(&self, settings: &Settings) -> Result<(), StartError> {

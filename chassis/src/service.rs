@@ -71,7 +71,8 @@ pub enum StartError {
     LostJournal { store: String, service: &'static str },
     #[error(
         "the store {store} has only a part of what the {service} service once wrote, because its restore did not end: \
-         remove that store, and let `myevents restore {service}` come to its end"
+         empty its journal (remove `journal.sqlite` and what is named after it), and let `myevents restore {service}` come \
+         to its end"
     )]
     HalfRestored { store: String, service: &'static str },
     #[error("the store fails: {0}")]

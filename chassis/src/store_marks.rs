@@ -47,7 +47,7 @@ pub(crate) async fn end_restore(stores: &Stores) -> Result<(), PutError> {
         .await
 }
 
-/// Whether a restore has begun and not ended.
+/// Whether a restore has begun and not ended. Nobody but a restore ends it: one of another replica may be at work.
 pub(crate) async fn is_restoring(stores: &Stores) -> Result<bool, StoreError> {
     Ok(find(&*stores.documents, RESTORING).await?.is_some())
 }
@@ -56,9 +56,6 @@ pub(crate) async fn is_restoring(stores: &Stores) -> Result<bool, StoreError> {
 pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
     if !is_restoring(stores).await? {
         return Ok(());
-    }
-    if stores.journal.is_empty().await? {
-        return Ok(end_restore(stores).await?);
     }
     Err(StartError::HalfRestored {
         store: settings.store.clone(),

@@ -73,7 +73,9 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
 async fn take_over(flags: &Flags) -> Result<Vec<(&'static str, Takeover)>, CommandError> {
     let mut journals = Vec::new();
     for settings in with_stores(flags)? {
-        journals.push((settings.service, Takeover::open(&settings).await?));
+        let takeover = Takeover::open(&settings).await?;
+        takeover.refuse_half_restored(&settings).await?;
+        journals.push((settings.service, takeover));
     }
     Ok(journals)
 }

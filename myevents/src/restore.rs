@@ -22,8 +22,9 @@ Restores the streams that belong to the service: versions, hashes and commits as
 and the service may not run meanwhile. When it starts it publishes what was restored to its broker; a broker that has it
 already gets repeats, which are recognised, and delivers its whole log to the service again. Users' names are not in the
 log, and so not restored.
-A file that is damaged is refused from there on, and the service does not start on a part of it: restore a whole one into
-a fresh folder. If there is none, cut the file off before the damaged line. A commit that is cut off is left out.";
+A file that is damaged is refused from there on, and the service does not start on a part of it: export again, and restore
+into an empty journal. Only where the log itself is lost or damaged, cut the file off before the damaged line; what was
+sold behind it is sold again. A commit that is cut off is left out.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -100,7 +100,10 @@ async fn verify_store(profile: &Profile, place: &Workplace, stop: &CancellationT
     print_journal(&report, &*audit, started.elapsed());
     let started = Instant::now();
     let Some(views) = replay(profile, place, &report.heads, stop).await? else {
-        output::print("\nThere are no views yet: the service has not run on this store.\n\nThe journal agrees.");
+        output::print(
+            "\nThere are no views yet: the service has not run on this store.\n\nThe journal agrees; the log \
+             is compared with it when there are views.",
+        );
         return Ok(());
     };
     print_views(&views, started.elapsed());

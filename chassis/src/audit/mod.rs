@@ -89,7 +89,7 @@ pub enum AuditError {
     #[error("the broker fails: {0}")]
     Broker(#[from] BrokerError),
     #[error(transparent)]
-    LostJournal(#[from] StartError),
+    Unfit(#[from] StartError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("it was interrupted")]

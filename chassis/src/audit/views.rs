@@ -78,9 +78,12 @@ pub async fn audit_views(
     stop: &CancellationToken,
     told: Told<'_>,
 ) -> Result<Option<ViewsReport>, AuditError> {
+    store_marks::refuse_half_restored(&place.stores, &place.settings).await?;
     let Some(live) = live(place, profile).await? else {
-        refuse_lost(place, profile).await?;
-        return Ok(None);
+        return tokio::select! {
+            outcome = refuse_lost(place, profile) => outcome.map(|()| None),
+            () = stop.cancelled() => Err(AuditError::Interrupted),
+        };
     };
     let scratch = Scratch::open(place)?;
     // One that was killed has left its own behind.
@@ -177,16 +180,13 @@ async fn feeding(place: &Workplace, stores: &Stores) -> Result<Feeding, AuditErr
 /// Without views there is no replay that would find what the log has and the journal has not.
 async fn refuse_lost(place: &Workplace, profile: &Profile) -> Result<(), AuditError> {
     let (stores, settings) = (&place.stores, &place.settings);
-    let lost = |what: &str| Difference::InJournal { what: what.to_owned() };
-    if store_marks::is_restoring(stores).await? {
-        return Err(lost("it is only a part of what is to be restored").into());
-    }
-    let has_log = msgqueue::is_there(&settings.broker);
     let listener = &*place.broker.listener;
-    if has_log && lost_journal::is_lost(stores, listener, settings.service, profile.streams).await? {
-        return Err(lost("it is empty, and the log has what the service once wrote").into());
+    let has_log = msgqueue::is_there(&settings.broker);
+    if !has_log || !lost_journal::is_lost(stores, listener, settings.service, profile.streams).await? {
+        return Ok(());
     }
-    Ok(())
+    let what = "it is empty, and the log has what the service once wrote".to_owned();
+    Err(Difference::InJournal { what }.into())
 }
 
 async fn live(place: &Workplace, profile: &Profile) -> Result<Option<Side>, AuditError> {

@@ -66,9 +66,11 @@ pub async fn restore(
         return Err(RestoreError::NotEmpty);
     }
     store_marks::begin_restore(stores).await?;
-    let restored = fill(&stores.journal, kinds, reader, seen).await?;
-    store_marks::end_restore(stores).await?;
-    Ok(restored)
+    let outcome = fill(&stores.journal, kinds, reader, seen).await;
+    if outcome.is_ok() || stores.journal.is_empty().await? {
+        store_marks::end_restore(stores).await?;
+    }
+    outcome
 }
 
 async fn fill(

@@ -11,12 +11,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use lapin::runtime::default_runtime;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use tokio::net::lookup_host;
+use tokio::time::timeout;
 
 use super::errors::{bounded, broker_error};
 use super::url::AmqpUrl;
@@ -55,14 +57,18 @@ pub(super) async fn connect(url: &AmqpUrl, name: &str) -> Result<Connection, Bro
         cert_chain: read_roots(url.roots.as_deref())?,
     };
     let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let patience = Duration::from_millis(url.uri.query.connection_timeout.unwrap_or(u64::MAX));
     let attempt = Arc::new(Attempt::default());
     let watched = Arc::downgrade(&attempt);
     let runtime = default_runtime().map_err(broker_error)?;
     let reactor = runtime.clone();
     let open = async move |uri: AMQPUri, _| {
         let host = uri.authority.host;
-        let addresses = resolve(&host, uri.authority.port).await?;
-        let stream = AsyncTcpStream::connect(&reactor, addresses).await?;
+        let reaching = async {
+            let addresses = resolve(&host, uri.authority.port).await?;
+            AsyncTcpStream::connect(&reactor, addresses).await
+        };
+        let stream = timeout(patience, reaching).await.map_err(io::Error::from)??;
         if let AsyncTcpStream::Plain(plain) = &stream {
             Attempt::watch(&watched, plain.get_ref().as_fd())?;
         }

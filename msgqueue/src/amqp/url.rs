@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use lapin::uri::AMQPUri;
-use url::Url;
+use url::{Host, Url};
 
 use crate::{EventNames, UrlError};
 
 /// Seconds without a sign of life, after which a connection counts as dead twice over.
 const HEARTBEAT: u16 = 10;
 const CONNECTION_TIMEOUT_MS: u64 = 10_000;
-/// As RabbitMQ's own clients spell them; the least that each may be, beside 0 for no limit. A frame has 4,096 bytes in
-/// the specification of AMQP 0.9.1 (4.2.3), and a process has a few channels for each group.
+/// As RabbitMQ's own clients spell them, with the least and the most that each may be. AMQP 0.9.1 (4.2.3) wants frames of
+/// 4,096 bytes, and the driver makes room for 64 of the largest; a process has a few channels for each group.
 const NUMBERS: [(&str, u64, u64); 4] = [
-    ("heartbeat", 1, u16::MAX as u64),
-    ("connection_timeout", 1, u32::MAX as u64),
-    ("channel_max", 64, u16::MAX as u64),
-    ("frame_max", 4_096, u32::MAX as u64),
+    ("heartbeat", 0, 65_535),
+    ("connection_timeout", 1, 600_000),
+    ("channel_max", 64, 65_535),
+    ("frame_max", 4_096, 1_048_576),
 ];
 
 /// Where RabbitMQ is, and what is ours there.
@@ -49,6 +49,10 @@ impl FromStr for AmqpUrl {
             names: EventNames::Dotted,
             roots: None,
         };
+        // The driver takes an address for no host at all, and goes to this machine.
+        if let Some(Host::Ipv6(address)) = url.host() {
+            parsed.uri.authority.host = address.to_string();
+        }
         // What ends in a slash would mean a virtual host without a name, which nobody has.
         if parsed.uri.vhost.is_empty() {
             parsed.uri.vhost = "/".to_owned();
@@ -82,7 +86,7 @@ fn check_number(name: &str, value: &str) -> Result<(), UrlError> {
     let Some((_, least, most)) = NUMBERS.iter().find(|(known, ..)| *known == name) else {
         return Ok(());
     };
-    let fits = |number: &u64| *number == 0 || (*least..=*most).contains(number);
+    let fits = |number: &u64| (*least..=*most).contains(number);
     match value.parse().ok().filter(fits) {
         Some(_) => Ok(()),
         None => Err(UrlError::new(
@@ -138,6 +142,9 @@ mod tests {
         assert_eq!((url.exchange.as_str(), url.names), ("shows", EventNames::CamelCase));
         assert_eq!(url.roots, Some(PathBuf::from("/ca.pem")));
         assert_eq!(url.uri.query.heartbeat, Some(3));
+        let url = "amqp://[2001:db8::7]:5673".parse::<AmqpUrl>().unwrap();
+        let authority = &url.uri.authority;
+        assert_eq!((authority.host.as_str(), authority.port), ("2001:db8::7", 5673));
     }
 
     #[test]
@@ -147,6 +154,7 @@ mod tests {
             ("amqp://me:s3cret@broker?heartbeat=often", "heartbeat"),
             ("amqp://me:s3cret@broker?connection_timeout=-1", "connection_timeout"),
             ("amqp://me:s3cret@broker?frame_max=1", "frame_max"),
+            ("amqp://me:s3cret@broker?frame_max=4294967295", "frame_max"),
             ("amqp://me:s3cret@broker?channel_max=3", "channel_max"),
             ("amqp://me:s3cret@broker?exchange=", "exchange"),
             ("amqp://me:s3cret@broker?exchange=a%20b", "exchange"),
