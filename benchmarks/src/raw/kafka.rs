@@ -21,7 +21,7 @@ use crate::Outcome;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_millis(100);
-const COMMITTED_AT_ONCE: usize = 10_000;
+pub(crate) const COMMITTED_AT_ONCE: usize = 10_000;
 
 pub(crate) struct Parcel {
     key: String,

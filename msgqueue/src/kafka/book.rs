@@ -2,25 +2,24 @@
 //!
 //! It knows nothing of clients and threads, so that its rules can be seen and tested by themselves.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::watermark::Watermark;
-use super::wire::Record;
 use crate::{Delivery, DeliveryTag};
 
 /// Enough to keep the subscription busy while its thread fetches more.
-const MAX_READY: usize = 4_096;
-const MAX_READY_BYTES: usize = 8 << 20;
+const MAX_READY: usize = 16_384;
+const MAX_READY_BYTES: usize = 24 << 20;
 
 #[derive(Default)]
 pub(super) struct Book {
     partitions: BTreeMap<i32, Partition>,
     ready: VecDeque<Ready>,
     ready_bytes: usize,
-    outstanding: HashMap<DeliveryTag, Place>,
-    /// Never used twice, so a tag of an assignment that is gone means nothing.
-    last_tag: u64,
+    /// Handed out and not acknowledged, by their tags, which follow each other.
+    outstanding: VecDeque<Option<Place>>,
+    /// The tag before the first of them. None is used twice, so one of an assignment that is gone means nothing.
+    last_settled: u64,
 }
 
 #[derive(Default)]
@@ -36,10 +35,11 @@ pub(super) struct Place {
     pub(super) offset: i64,
 }
 
-struct Ready {
-    place: Place,
-    bytes: usize,
-    delivery: Delivery,
+/// A message that waits, and what it takes in memory.
+pub(super) struct Ready {
+    pub(super) place: Place,
+    pub(super) bytes: usize,
+    pub(super) delivery: Delivery,
 }
 
 impl Book {
@@ -64,7 +64,9 @@ impl Book {
     /// Forgets it with all that is under way: another member gets that.
     pub(super) fn revoke(&mut self, partition: i32) {
         self.partitions.remove(&partition);
-        self.outstanding.retain(|_, place| place.partition != partition);
+        for outstanding in &mut self.outstanding {
+            outstanding.take_if(|place| place.partition == partition);
+        }
         self.discard_ready(partition);
     }
 
@@ -82,21 +84,12 @@ impl Book {
         self.ready.len() <= MAX_READY / 2 && self.ready_bytes <= MAX_READY_BYTES / 2
     }
 
-    pub(super) fn put(&mut self, place: Place, record: Record) {
-        let is_mine = self
-            .partitions
-            .get(&place.partition)
-            .is_some_and(|known| !known.is_leaving);
-        if !is_mine {
-            return;
+    pub(super) fn put(&mut self, ready: Ready) {
+        let known = self.partitions.get(&ready.place.partition);
+        if known.is_some_and(|known| !known.is_leaving) {
+            self.ready_bytes += ready.bytes;
+            self.ready.push_back(ready);
         }
-        let bytes = record.size();
-        self.ready_bytes += bytes;
-        self.ready.push_back(Ready {
-            place,
-            bytes,
-            delivery: Delivery::of_raw(DeliveryTag(0), Arc::new(record)),
-        });
     }
 
     pub(super) fn hand_out(&mut self, max: usize) -> Vec<Delivery> {
@@ -114,21 +107,28 @@ impl Book {
     }
 
     fn tagged(&mut self, mut ready: Ready) -> Delivery {
-        self.last_tag += 1;
-        ready.delivery.tag = DeliveryTag(self.last_tag);
-        self.outstanding.insert(ready.delivery.tag, ready.place);
+        self.outstanding.push_back(Some(ready.place));
+        ready.delivery.tag = DeliveryTag(self.last_settled + self.outstanding.len() as u64);
         ready.delivery
     }
 
     pub(super) fn acknowledge(&mut self, tags: &[DeliveryTag]) {
         for tag in tags {
-            let Some(place) = self.outstanding.remove(tag) else {
+            let Some(place) = self.take_outstanding(*tag) else {
                 continue;
             };
             if let Some(known) = self.partitions.get_mut(&place.partition) {
                 known.watermark.acknowledge(place.offset);
             }
         }
+        while self.outstanding.pop_front_if(|place| place.is_none()).is_some() {
+            self.last_settled += 1;
+        }
+    }
+
+    fn take_outstanding(&mut self, tag: DeliveryTag) -> Option<Place> {
+        let at = usize::try_from(tag.0.checked_sub(self.last_settled + 1)?).ok()?;
+        self.outstanding.get_mut(at)?.take()
     }
 
     /// The positions that the broker should have and has not.
@@ -155,13 +155,23 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Message;
 
     fn place(partition: i32, offset: i64) -> Place {
         Place { partition, offset }
     }
 
-    fn record(bytes: usize) -> Record {
-        Record::bare(b"", &vec![0; bytes])
+    fn ready(place: Place, bytes: usize) -> Ready {
+        let message = Message {
+            key: String::new(),
+            attributes: BTreeMap::new(),
+            body: Vec::new(),
+        };
+        Ready {
+            place,
+            bytes,
+            delivery: Delivery::of_message(DeliveryTag(0), message),
+        }
     }
 
     /// Two partitions with `count` messages each, in turn.
@@ -170,8 +180,8 @@ mod tests {
         book.assign(0);
         book.assign(1);
         for offset in 0..count {
-            book.put(place(0, offset), record(10));
-            book.put(place(1, offset), record(10));
+            book.put(ready(place(0, offset), 10));
+            book.put(ready(place(1, offset), 10));
         }
         book
     }
@@ -205,8 +215,8 @@ mod tests {
         assert_eq!(book.due(), [place(1, 1)]);
         assert_eq!(book.hand_out(10).len(), 1);
         book.assign(0);
-        book.put(place(0, 1), record(1));
-        book.put(place(0, 2), record(1));
+        book.put(ready(place(0, 1), 1));
+        book.put(ready(place(0, 2), 1));
         assert_eq!(book.hand_out(10).len(), 2);
         book.acknowledge(&batch);
         assert_eq!(book.due(), [place(1, 2)]);
@@ -217,7 +227,7 @@ mod tests {
         let mut book = book(2);
         let batch = tags(&book.hand_out(2));
         book.start_leaving(0);
-        book.put(place(0, 9), record(1));
+        book.put(ready(place(0, 9), 1));
         assert_eq!(book.hand_out(10).len(), 1);
         assert!(!book.is_settled(0));
         book.acknowledge(&batch[..1]);
@@ -235,7 +245,7 @@ mod tests {
         full.hand_out(MAX_READY / 2);
         assert!(full.has_room() && full.wants_more());
         let mut large = book(0);
-        large.put(place(0, 0), record(MAX_READY_BYTES));
+        large.put(ready(place(0, 0), MAX_READY_BYTES));
         assert!(!large.has_room());
         large.revoke(0);
         assert!(large.has_room());

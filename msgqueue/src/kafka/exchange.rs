@@ -17,7 +17,7 @@ pub(super) enum End {
     Closed,
 }
 
-type Waiter = oneshot::Sender<Result<(), BrokerError>>;
+pub(super) type Waiter = oneshot::Sender<Result<(), BrokerError>>;
 
 #[derive(Default)]
 pub(super) struct Exchange {

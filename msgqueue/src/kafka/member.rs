@@ -1,7 +1,7 @@
 //! One member of a consumer group, on a thread of its own, because librdkafka's calls block.
 //!
 //! Every partition has its own queue, so that the thread always hears of rebalances, however slowly messages are
-//! taken. Commits are made between two looks at rebalances: a partition that was given away is never committed.
+//! taken.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,21 +9,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{Offset, TopicPartitionList};
 
-use super::book::Place;
+use super::book::{Place, Ready};
 use super::client::create;
+use super::commits::{Commits, UnderWay};
 use super::complaints::{code, is_refusal};
 use super::drops::Drops;
-use super::exchange::{End, Exchange};
+use super::exchange::{End, Exchange, Waiter};
 use super::rebalances::{Change, Rebalances};
 use super::url::KafkaUrl;
 use super::wire::Record;
-use crate::BrokerError;
+use crate::{BrokerError, Delivery, DeliveryTag};
 
 /// What goes on is told by the bell; this is for what has none.
 const IDLE: Duration = Duration::from_millis(100);
@@ -31,7 +32,7 @@ const IDLE: Duration = Duration::from_millis(100);
 const BUSY: Duration = Duration::from_millis(10);
 /// How long a partition that another member is to get waits for what is under way here: else it would come twice.
 const GRACE: Duration = Duration::from_secs(3);
-/// A commit that fails for so long ends the subscription.
+/// Commits that fail, or one that does not come back, for so long end the subscription.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(15);
 /// Taken from one partition before the next has its turn.
 const TURN: usize = 256;
@@ -45,6 +46,7 @@ pub(super) struct Member {
     exchange: Arc<Exchange>,
     queues: BTreeMap<i32, PartitionQueue<Rebalances>>,
     leaving: Option<Leaving>,
+    commits: Commits,
     /// Since when commits fail.
     failing: Option<Instant>,
     group: Membership,
@@ -72,10 +74,13 @@ impl Member {
         let mut consumer: MemberConsumer = create(&config, rebalances.clone())?;
         let bell = Arc::clone(&exchange);
         consumer.set_nonempty_callback(move || bell.bell.ring());
+        let consumer = Arc::new(consumer);
+        let commits = Commits::start(Arc::clone(&consumer), url.topic.clone(), Arc::clone(&exchange))?;
         let mut member = Self {
-            consumer: Arc::new(consumer),
+            consumer,
             rebalances,
             exchange,
+            commits,
             queues: BTreeMap::new(),
             leaving: None,
             failing: None,
@@ -116,6 +121,7 @@ impl Member {
             self.exchange.bell.wait(if is_busy { BUSY } else { IDLE });
         };
         tracing::debug!(group = self.group.name, ?end, "a subscription ends");
+        self.exchange.give_back(self.commits.give_up());
         self.exchange.end(end);
         self.close();
     }
@@ -140,8 +146,8 @@ impl Member {
             match self.consumer.poll(Duration::ZERO) {
                 // It came before its partition had a queue.
                 Some(Ok(record)) => {
-                    let (place, record) = read(&record);
-                    self.exchange.with_book(|book| book.put(place, record));
+                    let ready = read(&record);
+                    self.exchange.with_book(|book| book.put(ready));
                     self.exchange.tell_news();
                 }
                 Some(Err(error)) => self.judge(&error)?,
@@ -230,13 +236,15 @@ impl Member {
         })
     }
 
-    /// Takes turns until nothing is there or there is no room.
-    fn fetch(&self) -> Result<(), End> {
+    /// Takes turns until nothing is there or there is no room. Whoever waits for a commit does not wait for that.
+    fn fetch(&mut self) -> Result<(), End> {
+        let partitions: Vec<i32> = self.queues.keys().copied().collect();
         loop {
             let mut count = 0;
-            for queue in self.queues.values() {
+            for partition in &partitions {
+                self.commit()?;
                 if self.exchange.with_book(|book| book.has_room()) {
-                    count += self.fetch_from(queue)?;
+                    count += self.fetch_from(*partition)?;
                 }
             }
             if count == 0 {
@@ -245,14 +253,17 @@ impl Member {
         }
     }
 
-    fn fetch_from(&self, queue: &PartitionQueue<Rebalances>) -> Result<usize, End> {
-        let (mut came, mut bytes) = (Vec::new(), 0);
+    fn fetch_from(&self, partition: i32) -> Result<usize, End> {
+        let Some(queue) = self.queues.get(&partition) else {
+            return Ok(0);
+        };
+        let (mut came, mut bytes) = (Vec::with_capacity(TURN), 0);
         while came.len() < TURN && bytes < TURN_BYTES {
             match queue.poll(Duration::ZERO) {
                 Some(Ok(record)) => {
-                    let (place, record) = read(&record);
-                    bytes += record.size();
-                    came.push((place, record));
+                    let ready = read(&record);
+                    bytes += ready.bytes;
+                    came.push(ready);
                 }
                 Some(Err(error)) => self.judge(&error)?,
                 None => break,
@@ -261,37 +272,48 @@ impl Member {
         let count = came.len();
         if count > 0 {
             self.exchange
-                .with_book(|book| came.into_iter().for_each(|(place, record)| book.put(place, record)));
+                .with_book(|book| came.into_iter().for_each(|ready| book.put(ready)));
             self.exchange.tell_news();
         }
         Ok(count)
     }
 
-    /// Answers those who wait when the broker has what is due.
+    /// Answers those who wait when the broker has what is due. Meanwhile messages are fetched.
     fn commit(&mut self) -> Result<(), End> {
-        let waiters = self.exchange.take_waiters();
-        let due = self.exchange.with_book(|book| book.due());
-        if !due.is_empty()
-            && let Err(error) = self.commit_positions(&due)
-        {
-            self.exchange.give_back(waiters);
-            return self.commit_later(&error);
+        match self.commits.settled() {
+            Some((commit, Ok(()))) => self.note_committed(commit),
+            Some((commit, Err(error))) => {
+                self.exchange.give_back(commit.waiters);
+                return self.commit_later(&error);
+            }
+            None => {}
         }
-        self.failing = None;
-        self.exchange.with_book(|book| book.commit(&due));
-        for waiter in waiters {
-            // It may have gone.
-            let _ = waiter.send(Ok(()));
+        match self.commits.pending() {
+            Some(time) if time > COMMIT_PATIENCE => {
+                let fault = self.rebalances.complaints.unavailable("acknowledging", "no answer");
+                Err(fault.into())
+            }
+            Some(_) => Ok(()),
+            None => self.begin_commit(),
         }
-        Ok(())
     }
 
-    fn commit_positions(&self, due: &[Place]) -> Result<(), KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(due.len());
-        for place in due {
-            list.add_partition_offset(&self.topic, place.partition, Offset::Offset(place.offset))?;
+    fn begin_commit(&mut self) -> Result<(), End> {
+        let waiters = self.exchange.take_waiters();
+        let due = self.exchange.with_book(|book| book.due());
+        if due.is_empty() {
+            self.failing = None;
+            answer(waiters);
+            return Ok(());
         }
-        self.consumer.commit(&list, CommitMode::Sync)
+        let begun = self.commits.begin(due, waiters);
+        begun.map_err(|error| self.rebalances.complaints.fault("acknowledging", &error).into())
+    }
+
+    fn note_committed(&mut self, commit: UnderWay) {
+        self.failing = None;
+        self.exchange.with_book(|book| book.commit(&commit.due));
+        answer(commit.waiters);
     }
 
     /// A group that is just sharing out its partitions takes no commits, and a coordinator may be moving.
@@ -330,14 +352,26 @@ impl Drop for Member {
     }
 }
 
+fn answer(waiters: Vec<Waiter>) {
+    for waiter in waiters {
+        // It may have gone.
+        let _ = waiter.send(Ok(()));
+    }
+}
+
 fn numbers(list: &TopicPartitionList) -> impl Iterator<Item = i32> {
     list.elements().into_iter().map(|element| element.partition())
 }
 
-fn read(record: &BorrowedMessage<'_>) -> (Place, Record) {
+fn read(record: &BorrowedMessage<'_>) -> Ready {
     let place = Place {
         partition: record.partition(),
         offset: record.offset(),
     };
-    (place, Record::of(record))
+    let record = Record::of(record);
+    Ready {
+        place,
+        bytes: record.size(),
+        delivery: Delivery::of_raw(DeliveryTag(0), Arc::new(record)),
+    }
 }

@@ -13,13 +13,14 @@
 //! A record's value is `{"eventName": NAME, "payload": PAYLOAD}`, as other implementations write it; everything else
 //! that an envelope has travels in headers, see `wire.rs`.
 //!
-//! librdkafka's calls block. Each subscription has a thread of its own that makes them (`member.rs`) and keeps what is
-//! in hand in a `book.rs`; requests that answer at once run on the runtime's blocking threads.
+//! librdkafka's calls block. Each subscription has a thread of its own that makes them (`member.rs`), another for commits
+//! (`commits.rs`), and keeps what is in hand in a `book.rs`; requests that answer at once run on the runtime's blocking threads.
 //!
 //! This module must not know what an event means: it passes payloads on as text.
 
 mod book;
 mod client;
+mod commits;
 mod complaints;
 mod drops;
 mod emitter;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::exchange::Exchange;
 use crate::{BrokerError, Delivery, DeliveryTag, Subscription};
 
-const MAX_BATCH: usize = 4_096;
+const MAX_BATCH: usize = 10_000;
 
 /// What the caller holds of a member. Dropping it closes the member, on the member's own thread.
 pub(super) struct KafkaSubscription(Arc<Exchange>);

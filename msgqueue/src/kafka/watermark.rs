@@ -1,34 +1,49 @@
 //! How far one partition is acknowledged, while it belongs to one subscription.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
 /// Kafka keeps one offset for each partition: the next one to deliver. It may pass only what is acknowledged without a
 /// gap. Offsets are not gapless themselves, so gaps are told by what was handed out.
 #[derive(Debug, Default)]
 pub(super) struct Watermark {
-    /// Handed out and not acknowledged.
-    open: BTreeSet<i64>,
+    /// Handed out, from the first on that is not acknowledged.
+    handed_out: VecDeque<HandedOut>,
     /// Behind everything that was handed out.
     end: i64,
     /// From where the broker would deliver again; `None` before anything was handed out.
     committed: Option<i64>,
 }
 
+#[derive(Debug)]
+struct HandedOut {
+    offset: i64,
+    is_acknowledged: bool,
+}
+
 impl Watermark {
     /// Offsets are handed out in ascending order.
     pub(super) fn hand_out(&mut self, offset: i64) {
-        self.open.insert(offset);
+        self.handed_out.push_back(HandedOut {
+            offset,
+            is_acknowledged: false,
+        });
         self.end = offset + 1;
         self.committed.get_or_insert(offset);
     }
 
     pub(super) fn acknowledge(&mut self, offset: i64) {
-        self.open.remove(&offset);
+        let found = self
+            .handed_out
+            .binary_search_by_key(&offset, |handed_out| handed_out.offset);
+        if let Some(handed_out) = found.ok().and_then(|at| self.handed_out.get_mut(at)) {
+            handed_out.is_acknowledged = true;
+        }
+        while self.handed_out.pop_front_if(|first| first.is_acknowledged).is_some() {}
     }
 
     /// The position that the broker should have and has not.
     pub(super) fn due(&self) -> Option<i64> {
-        let position = self.open.first().copied().unwrap_or(self.end);
+        let position = self.handed_out.front().map_or(self.end, |first| first.offset);
         self.committed
             .filter(|committed| position > *committed)
             .map(|_| position)
@@ -40,7 +55,7 @@ impl Watermark {
 
     /// Whether all that was handed out is acknowledged, and the broker knows.
     pub(super) fn is_settled(&self) -> bool {
-        self.open.is_empty() && self.due().is_none()
+        self.handed_out.is_empty() && self.due().is_none()
     }
 }
 
