@@ -14,6 +14,9 @@ pub enum StoreError {
     /// What is stored cannot be read, or the request cannot be carried out by this store. Trying again will not help.
     #[error("the store is damaged or was asked for something it does not have: {0}")]
     Broken(String),
+    /// The store does not let us in, or is not what it has to be. Trying again will not help.
+    #[error("the store refuses: {0}")]
+    Refused(String),
     /// A search was asked to go on at a cursor that another search gave.
     #[error("the cursor is not one of this search")]
     ForeignCursor,

@@ -11,13 +11,18 @@
 //! This crate must not know of brokers, HTTP, or of how anything is decided.
 
 mod blobs;
+mod checks;
 mod documents;
 mod error;
 mod journal;
 mod lease;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 mod open;
+mod runs;
 mod search;
 pub mod sqlite;
+mod stored_commit;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -29,5 +34,5 @@ pub use documents::{
 pub use error::StoreError;
 pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES, Walked};
 pub use lease::{Lease, LeaseRecord};
-pub use open::{OpenError, Stores, is_there, open, open_beside};
+pub use open::{OpenError, Stores, is_embedded, is_there, open, open_beside, without_secrets};
 pub use search::{Indexed, Search, tokens};

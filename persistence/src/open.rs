@@ -4,6 +4,8 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
+#[cfg(feature = "mongodb")]
+use crate::mongodb;
 use crate::{Blobs, DocumentStore, Journal, Lease, Search, StoreError, sqlite};
 
 /// Everything a service keeps, by one adapter.
@@ -18,8 +20,13 @@ pub struct Stores {
 
 #[derive(Debug, Error)]
 pub enum OpenError {
-    #[error("`{0}` names no store; known are `sqlite:FOLDER`")]
+    /// Tells no more than the scheme: there may be a password behind it.
+    #[error("`{0}:…` names no store; known are `sqlite:FOLDER` and `mongodb://HOST/DATABASE`")]
     UnknownScheme(String),
+    #[error("a URL of MongoDB has to name a database of letters, digits, `_` and `-`: `mongodb://HOST/DATABASE`")]
+    NoDatabase,
+    #[error("this build is without {store}: build it with the feature `{feature}`, as `make build` does")]
+    LeftOut { store: &'static str, feature: &'static str },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -30,18 +37,52 @@ pub fn is_there(url: &str) -> bool {
     folder.is_none_or(|folder| Path::new(folder).is_dir())
 }
 
-/// Opens the store that `url` names: `sqlite:FOLDER`, made where it is missing.
+/// Whether the store is part of this process, and no server.
+pub fn is_embedded(url: &str) -> bool {
+    url.starts_with("sqlite:")
+}
+
+/// The URL as it may be shown: without credentials, and without what its query has.
+pub fn without_secrets(url: &str) -> String {
+    let place = url.split_once('?').map_or(url, |(place, _)| place);
+    match place.split_once("://") {
+        Some((scheme, rest)) => {
+            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            format!("{scheme}://{host}")
+        }
+        None => place.to_owned(),
+    }
+}
+
+/// Opens the store that `url` names: `sqlite:FOLDER`, made where it is missing, or a database of a server.
 pub async fn open(url: &str) -> Result<Stores, OpenError> {
     open_beside(url, &Handle::current()).await
 }
 
-/// Like [`open`]; what serves views only is done by threads of the runtime `background`, which may have a lower
-/// priority than those that wait for the journal.
+/// Like [`open`]; what an embedded store does for views only is done by threads of the runtime `background`, which may
+/// have a lower priority than those that wait for the journal.
 pub async fn open_beside(url: &str, background: &Handle) -> Result<Stores, OpenError> {
     match url.split_once(':') {
         Some(("sqlite", folder)) if !folder.is_empty() => {
             Ok(sqlite::open_beside(&PathBuf::from(folder), background).await?)
         }
-        _ => Err(OpenError::UnknownScheme(url.to_owned())),
+        Some(("mongodb" | "mongodb+srv", _)) => open_mongodb(url).await,
+        _ => {
+            let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+            Err(OpenError::UnknownScheme(scheme.to_owned()))
+        }
     }
+}
+
+#[cfg(feature = "mongodb")]
+async fn open_mongodb(url: &str) -> Result<Stores, OpenError> {
+    Ok(mongodb::open(url.parse()?).await?)
+}
+
+#[cfg(not(feature = "mongodb"))]
+async fn open_mongodb(_: &str) -> Result<Stores, OpenError> {
+    Err(OpenError::LeftOut {
+        store: "MongoDB",
+        feature: "mongodb",
+    })
 }

@@ -51,9 +51,28 @@ pub fn tokens(text: &str) -> Vec<String> {
     words.into_iter().collect()
 }
 
+/// The words of a search, the longest first because it has the fewest matches. One that begins another says nothing.
+pub(crate) fn asked_for(text: &str) -> Vec<String> {
+    let mut words = tokens(text);
+    words.dedup_by(|longer, shorter| {
+        let implied = longer.starts_with(shorter.as_str());
+        if implied {
+            std::mem::swap(longer, shorter);
+        }
+        implied
+    });
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words
+}
+
+/// Lies behind all words that begin with `word`: they hold letters and digits only, which this character is not.
+pub(crate) fn end_of_range(word: &str) -> String {
+    format!("{word}{}", char::MAX)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::tokens;
+    use super::{asked_for, tokens};
 
     #[test]
     fn words_are_folded_and_distinct() {
@@ -66,5 +85,11 @@ mod tests {
         let many: Vec<String> = (0..1000).map(|n| format!("w{n}")).collect();
         assert_eq!(tokens(&many.join(" ")).len(), 500);
         assert_eq!(tokens(&"é".repeat(100)), ["e".repeat(64)]);
+    }
+
+    #[test]
+    fn a_word_that_begins_another_is_not_asked_for() {
+        assert_eq!(asked_for("rock ro rocks jazz ja"), ["rocks", "jazz"]);
+        assert_eq!(asked_for(" "), Vec::<String>::new());
     }
 }

@@ -8,9 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::database::Database;
 use super::writer::Durability;
-use crate::{Blobs, MAX_BLOB_BYTES, StoreError};
-
-const MAX_ID_BYTES: usize = 300;
+use crate::checks::check_blob;
+use crate::{Blobs, StoreError};
 
 pub(super) struct SqliteBlobs {
     database: Arc<Database>,
@@ -35,7 +34,7 @@ impl Blobs for SqliteBlobs {
     }
 
     async fn put(&self, id: &str, bytes: Bytes) -> Result<(), StoreError> {
-        check(id, &bytes)?;
+        check_blob(id, &bytes)?;
         let id = id.to_owned();
         let work = move |connection: &Connection| put(connection, &id, &bytes);
         self.database.writer.run(Durability::Full, work).await
@@ -53,22 +52,6 @@ impl Blobs for SqliteBlobs {
 
 fn owned(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
-}
-
-fn check(id: &str, bytes: &Bytes) -> Result<(), StoreError> {
-    if id.len() > MAX_ID_BYTES {
-        return Err(StoreError::Broken(format!(
-            "a blob was given an id of {} bytes",
-            id.len()
-        )));
-    }
-    if bytes.len() > MAX_BLOB_BYTES {
-        return Err(StoreError::Broken(format!(
-            "blob `{id}` has {} bytes, more than {MAX_BLOB_BYTES}",
-            bytes.len()
-        )));
-    }
-    Ok(())
 }
 
 fn get(connection: &Connection, ids: &[String]) -> Result<Vec<Option<Bytes>>, StoreError> {

@@ -8,7 +8,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{BY_ID, Collection, Index, StoreError};
 
-const MAX_NAME_BYTES: usize = 64;
 /// Before its number in the name of a collection that was dropped and is not cleared yet. No collection can be declared
 /// by such a name.
 const DROPPED: &str = "dropped:";
@@ -113,31 +112,6 @@ fn find_index(connection: &Connection, entry: Entry, name: &str) -> rusqlite::Re
         Ok((row.get(0)?, fields.split(',').map(str::to_owned).collect()))
     });
     index.optional()
-}
-
-/// Refuses what could not stand in SQL as it is.
-pub(super) fn check_names(collection: &Collection) -> Result<(), StoreError> {
-    check_name(&collection.name)?;
-    for index in collection.indexes {
-        check_name(index.name)?;
-        if index.name == BY_ID {
-            return Err(StoreError::Broken(format!("index `{BY_ID}` is there already")));
-        }
-        index.fields.iter().try_for_each(|field| check_name(field))?;
-        if index.fields.is_empty() {
-            return Err(StoreError::Broken(format!("index `{}` has no fields", index.name)));
-        }
-    }
-    Ok(())
-}
-
-fn check_name(name: &str) -> Result<(), StoreError> {
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if plain && (1..=MAX_NAME_BYTES).contains(&name.len()) {
-        return Ok(());
-    }
-    let rule = format!("`{name}` is no name: 1 to {MAX_NAME_BYTES} letters, digits and `_`");
-    Err(StoreError::Broken(rule))
 }
 
 /// Names have been checked.

@@ -10,9 +10,8 @@ use super::catalogue;
 use super::database::{Database, sql_limit};
 use super::find::{find, keys};
 use super::writer::Durability;
+use crate::checks::{check_collection, check_write};
 use crate::{Collection, Cursor, Document, DocumentStore, Expect, Page, PutError, Query, StoreError, Write};
-
-const MAX_ID_BYTES: usize = 300;
 
 pub(super) struct SqliteDocuments {
     database: Arc<Database>,
@@ -27,7 +26,7 @@ impl SqliteDocuments {
 #[async_trait]
 impl DocumentStore for SqliteDocuments {
     async fn declare(&self, collection: &Collection) -> Result<(), StoreError> {
-        catalogue::check_names(collection)?;
+        check_collection(collection)?;
         let collection = collection.clone();
         let work = move |connection: &Connection| catalogue::declare(connection, &collection);
         self.database.writer.run(Durability::Full, work).await
@@ -41,7 +40,7 @@ impl DocumentStore for SqliteDocuments {
     }
 
     async fn put(&self, writes: Vec<Write>) -> Result<(), PutError> {
-        writes.iter().try_for_each(check)?;
+        writes.iter().try_for_each(check_write)?;
         if writes.is_empty() {
             return Ok(());
         }
@@ -167,24 +166,6 @@ pub(super) fn decode((id, revision, body): Raw) -> Result<Document, StoreError> 
         revision: revision.cast_unsigned(),
         body,
     })
-}
-
-fn check(write: &Write) -> Result<(), StoreError> {
-    let Write {
-        collection, id, body, ..
-    } = write;
-    if id.len() > MAX_ID_BYTES {
-        return Err(StoreError::Broken(format!(
-            "`{collection}` was given an id of {} bytes",
-            id.len()
-        )));
-    }
-    if body.as_ref().is_some_and(|body| !body.is_object()) {
-        return Err(StoreError::Broken(format!(
-            "document `{id}` of `{collection}` is no JSON object"
-        )));
-    }
-    Ok(())
 }
 
 fn put(connection: &Connection, writes: &[Write]) -> Result<(), PutError> {

@@ -6,14 +6,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use contracts::{Envelope, Hash, StreamId};
+use contracts::{Hash, StreamId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Rows, params};
-use uuid::Uuid;
 
 use super::database::{Database, sql_limit};
 use super::walk::walk;
 use super::writer::Durability;
-use crate::{AppendError, Commit, CommitKey, InvalidCommit, Journal, StoreError, Walked};
+use crate::stored_commit::{StoredCommit, decode};
+use crate::{AppendError, Commit, CommitKey, Journal, StoreError, Walked};
 
 pub(super) struct SqliteJournal {
     database: Arc<Database>,
@@ -55,7 +55,9 @@ pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
 impl Journal for SqliteJournal {
     async fn append(&self, previous: Hash, commit: &Commit) -> Result<(), AppendError> {
         let body = commit.check(previous)?;
-        let row = CommitRow::new(previous, commit, body)?;
+        let commit = StoredCommit::of(commit, body)?;
+        let base = ((commit.first - 1).cast_signed(), previous.to_string());
+        let row = CommitRow { base, commit };
         let work = move |connection: &Connection| append(connection, &row);
         self.database.writer.run(Durability::Full, work).await
     }
@@ -96,41 +98,18 @@ impl Journal for SqliteJournal {
     }
 }
 
-/// A checked commit as it is stored.
+/// A checked commit, and the version and hash that it stands on.
 struct CommitRow {
-    stream: String,
-    /// Version and hash that it stands on.
     base: (i64, String),
-    first: i64,
-    last: i64,
-    id: String,
-    hash: String,
-    body: String,
-}
-
-impl CommitRow {
-    fn new(previous: Hash, commit: &Commit, body: String) -> Result<Self, InvalidCommit> {
-        let (Some(first), Some(last)) = (commit.envelopes.first(), commit.envelopes.last()) else {
-            return Err(InvalidCommit::Empty);
-        };
-        Ok(Self {
-            stream: first.stream.to_string(),
-            base: ((first.version - 1).cast_signed(), previous.to_string()),
-            first: first.version.cast_signed(),
-            last: last.version.cast_signed(),
-            id: commit.id.to_string(),
-            hash: last.hash.to_string(),
-            body,
-        })
-    }
+    commit: StoredCommit,
 }
 
 fn append(connection: &Connection, row: &CommitRow) -> Result<(), AppendError> {
-    let head = head(connection, &row.stream)?;
+    let head = head(connection, &row.commit.stream)?;
     if head == row.base {
-        return Ok(insert(connection, row)?);
+        return Ok(insert(connection, &row.commit)?);
     }
-    if is_stored(connection, row)? {
+    if is_stored(connection, &row.commit)? {
         return Ok(());
     }
     let head = head.0.cast_unsigned();
@@ -146,20 +125,33 @@ fn head(connection: &Connection, stream: &str) -> rusqlite::Result<(i64, String)
 }
 
 /// Whether this very commit was appended before. Its hash tells it from another one that was given the same id.
-fn is_stored(connection: &Connection, row: &CommitRow) -> rusqlite::Result<bool> {
+fn is_stored(connection: &Connection, row: &StoredCommit) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM commits
                WHERE stream = ?1 AND first_version = ?2 AND last_version = ?3 AND id = ?4 AND hash = ?5";
     let mut statement = connection.prepare_cached(sql)?;
-    statement.exists(params![row.stream, row.first, row.last, row.id, row.hash])
+    statement.exists(params![
+        row.stream,
+        row.first.cast_signed(),
+        row.last.cast_signed(),
+        row.id,
+        row.hash
+    ])
 }
 
-fn insert(connection: &Connection, row: &CommitRow) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, row: &StoredCommit) -> rusqlite::Result<()> {
     let mut commits = connection.prepare_cached(
         "INSERT INTO commits (stream, first_version, last_version, id, hash, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    commits.execute(params![row.stream, row.first, row.last, row.id, row.hash, row.body])?;
+    commits.execute(params![
+        row.stream,
+        row.first.cast_signed(),
+        row.last.cast_signed(),
+        row.id,
+        row.hash,
+        row.body
+    ])?;
     let mut outbox = connection.prepare_cached("INSERT INTO outbox (stream, first_version) VALUES (?1, ?2)")?;
-    outbox.execute(params![row.stream, row.first])?;
+    outbox.execute(params![row.stream, row.first.cast_signed()])?;
     Ok(())
 }
 
@@ -178,20 +170,14 @@ fn read(connection: &Connection, stream: &str, after: u64, limit: usize) -> Resu
 fn decode_all(mut rows: Rows<'_>) -> Result<Vec<Commit>, StoreError> {
     let mut commits = Vec::new();
     while let Some(row) = rows.next()? {
-        commits.push(decode(row)?);
+        commits.push(decode_row(row)?);
     }
     Ok(commits)
 }
 
-fn decode(row: &Row<'_>) -> Result<Commit, StoreError> {
+fn decode_row(row: &Row<'_>) -> Result<Commit, StoreError> {
     let (id, body): (String, String) = (row.get(0)?, row.get(1)?);
-    decode_text(&id, &body).map_err(StoreError::Broken)
-}
-
-pub(super) fn decode_text(id: &str, body: &str) -> Result<Commit, String> {
-    let id = Uuid::parse_str(id).map_err(|e| format!("commit id `{id}`: {e}"))?;
-    let envelopes: Vec<Arc<Envelope>> = serde_json::from_str(body).map_err(|e| format!("commit {id}: {e}"))?;
-    Ok(Commit { id, envelopes })
+    decode(&id, &body).map_err(StoreError::Broken)
 }
 
 /// Each waiting stream gets an equal share of `limit`, and those that have more get the room that others left.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, params, params_from_iter, types::Value as SqlValue};
 use super::catalogue::{self, Entry};
 use super::database::{Database, sql_limit};
 use super::writer::Durability;
+use crate::search::{asked_for, end_of_range};
 use crate::{Indexed, Search, StoreError, tokens};
 
 /// From this many matches on, the chance to meet one soon is better along the ids than along the words.
@@ -57,20 +58,6 @@ fn index(connection: &Connection, collection: &str, entries: &[(String, Vec<Stri
         }
     }
     Ok(())
-}
-
-/// The words of a search, the longest first because it has the fewest matches. One that begins another says nothing.
-fn asked_for(text: &str) -> Vec<String> {
-    let mut words = tokens(text);
-    words.dedup_by(|longer, shorter| {
-        let implied = longer.starts_with(shorter.as_str());
-        if implied {
-            std::mem::swap(longer, shorter);
-        }
-        implied
-    });
-    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    words
 }
 
 fn find(connection: &Connection, collection: &str, words: &[String], limit: usize) -> Result<Vec<String>, StoreError> {
@@ -140,20 +127,4 @@ fn select(entry: Entry, words: usize, by_ids: bool) -> String {
         "SELECT DISTINCT id FROM {table} AS first {along} WHERE first.word >= ? AND first.word < ?{others} \
          ORDER BY id LIMIT ?"
     )
-}
-
-/// Lies behind all words that begin with `word`: they hold letters and digits only, which this character is not.
-fn end_of_range(word: &str) -> String {
-    format!("{word}{}", char::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::asked_for;
-
-    #[test]
-    fn a_word_that_begins_another_is_not_asked_for() {
-        assert_eq!(asked_for("rock ro rocks jazz ja"), ["rocks", "jazz"]);
-        assert_eq!(asked_for(" "), Vec::<String>::new());
-    }
 }

@@ -4,7 +4,7 @@ use contracts::StreamId;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
-use super::journal::decode_text;
+use crate::stored_commit::StoredCommit;
 use crate::{Commit, CommitKey, StoreError, Walked};
 
 /// The key that a walk goes on behind, as it is stored.
@@ -91,21 +91,16 @@ fn shown(value: ValueRef<'_>) -> String {
 
 fn read_commit(key: &CommitKey, row: &Row<'_>) -> Result<Commit, String> {
     let text = |column| row.get::<_, String>(column).map_err(|error| error.to_string());
-    let number = |column| row.get::<_, i64>(column).map_err(|error| error.to_string());
-    let commit = decode_text(&text(3)?, &text(5)?)?;
-    let (Some(first), Some(last)) = (commit.envelopes.first(), commit.envelopes.last()) else {
-        return Err("it is empty".to_owned());
+    let version = |column| row.get::<_, i64>(column).map_err(|error| error.to_string());
+    let stored = StoredCommit {
+        stream: text(0)?,
+        first: version(1)?.cast_unsigned(),
+        last: version(2)?.cast_unsigned(),
+        id: text(3)?,
+        hash: text(4)?,
+        body: text(5)?,
     };
-    let told = (text(0)?, number(1)?, number(2)?, text(4)?);
-    let (from, to) = (first.version.cast_signed(), last.version.cast_signed());
-    let held = (first.stream.to_string(), from, to, last.hash.to_string());
-    if told != held || (held.0.as_str(), first.version) != (key.stream.as_str(), key.first_version) {
-        return Err(format!(
-            "what is stored beside it is not of stream {}, version {from}",
-            held.0
-        ));
-    }
-    Ok(commit)
+    stored.proved(key)
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use testkit::servers::{Kind, Server};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: with_servers [--folder FOLDER] amqp[=VARIABLE] kafka[=VARIABLE] -- COMMAND…";
+const USAGE: &str =
+    "usage: with_servers [--folder FOLDER] amqp[=VARIABLE] kafka[=VARIABLE] mongodb[=VARIABLE] -- COMMAND…";
 
 struct Order {
     folder: Option<PathBuf>,
@@ -76,6 +77,7 @@ fn server_of(text: &str) -> Option<(Kind, String)> {
     let kind = match name.unwrap_or(text) {
         "amqp" => Kind::RabbitMq,
         "kafka" => Kind::Kafka,
+        "mongodb" => Kind::MongoDb,
         _ => return None,
     };
     Some((kind, variable.unwrap_or(kind.variable()).to_owned()))

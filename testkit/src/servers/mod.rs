@@ -9,6 +9,7 @@
 mod guardian;
 mod install;
 mod kafka;
+mod mongodb;
 mod ports;
 mod proxy;
 mod rabbitmq;
@@ -22,23 +23,27 @@ pub use shared::{shared, shared_url};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     Kafka,
+    MongoDb,
     RabbitMq,
 }
 
 impl Kind {
-    pub const ALL: [Self; 2] = [Self::Kafka, Self::RabbitMq];
+    /// All that a broker's URL may name.
+    pub const BROKERS: [Self; 2] = [Self::Kafka, Self::RabbitMq];
 
     fn recipe(self) -> Recipe {
         match self {
             Self::Kafka => kafka::recipe(),
+            Self::MongoDb => mongodb::recipe(),
             Self::RabbitMq => rabbitmq::recipe(),
         }
     }
 
-    /// The environment variable that names a server which is there already, as the broker's URL: no other is started.
+    /// The environment variable that names a server which is there already, as its URL: no other is started.
     pub fn variable(self) -> &'static str {
         match self {
             Self::Kafka => "MYEVENTS_TEST_KAFKA",
+            Self::MongoDb => "MYEVENTS_TEST_MONGODB",
             Self::RabbitMq => "MYEVENTS_TEST_AMQP",
         }
     }
@@ -47,6 +52,10 @@ impl Kind {
     pub fn place(self, url: &str, name: &str) -> String {
         match self {
             Self::Kafka => format!("{url}?topic={name}"),
+            Self::MongoDb => {
+                let (server, options) = url.split_once('?').unwrap_or((url, ""));
+                format!("{}/{name}?{options}", server.trim_end_matches('/'))
+            }
             Self::RabbitMq => format!("{url}?exchange={name}"),
         }
     }

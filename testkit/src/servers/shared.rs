@@ -18,9 +18,11 @@ pub fn shared_url(kind: Kind) -> String {
 
 fn started(kind: Kind) -> &'static Server {
     static KAFKA: OnceLock<Server> = OnceLock::new();
+    static MONGODB: OnceLock<Server> = OnceLock::new();
     static RABBITMQ: OnceLock<Server> = OnceLock::new();
     let cell = match kind {
         Kind::Kafka => &KAFKA,
+        Kind::MongoDb => &MONGODB,
         Kind::RabbitMq => &RABBITMQ,
     };
     cell.get_or_init(|| Server::start_plain(kind))

