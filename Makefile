@@ -1,6 +1,6 @@
-# Everything a newcomer needs. Only Rust and a C compiler have to be there; tests need Java and Maven as well.
+# Everything a newcomer needs. Only Rust and a C compiler have to be there; tests need Java, Maven and Python's pip as well.
 .DEFAULT_GOAL := help
-.PHONY: help run broker known-broker build test soak bench lint faultless deny clean
+.PHONY: help run servers known-servers build test soak bench lint faultless deny clean
 
 # Where data goes and what else `myevents serve` should be told: make run ARGS="--data-dir /tmp/trial"
 ARGS ?=
@@ -8,55 +8,77 @@ ARGS ?=
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-# Which broker to run on: nothing for the embedded one, amqp (RabbitMQ) or kafka: make run BROKER=kafka
+# Which broker and which store to run on: nothing for the embedded ones, else amqp (RabbitMQ) or kafka, and mongodb:
+# make run BROKER=kafka STORE=mongodb
 BROKER ?=
-WITH_BROKER = target/release/with_servers --folder .data/$(BROKER)/server $(BROKER)=MYEVENTS_BROKER --
-DATA_OF_BROKER = $${MYEVENTS_DATA_DIR:-$(CURDIR)/.data/$(BROKER)}
+STORE ?=
+# What has to be started beside the platform, and where it and the platform keep what they have.
+SERVERS = $(BROKER:%=%=MYEVENTS_BROKER) $(STORE:%=%=MYEVENTS_STORE)
+KEPT = .data/$(subst $(SPACE),-,$(strip $(BROKER) $(STORE)))
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
+WITH_SERVERS = target/release/with_servers --folder $(KEPT)/server $(SERVERS) --
+DATA = $${MYEVENTS_DATA_DIR:-$(CURDIR)/$(KEPT)}
 
-known-broker:
-	@case "$(BROKER)" in amqp|kafka) ;; *) \
+known-servers:
+	@case "$(BROKER)" in ""|amqp|kafka) ;; *) \
 		echo "error: BROKER=$(BROKER): known are amqp (RabbitMQ) and kafka; make run without it has the embedded one"; exit 1;; esac
+	@case "$(STORE)" in ""|mongodb) ;; *) \
+		echo "error: STORE=$(STORE): known is mongodb; make run without it has the embedded one"; exit 1;; esac
 
-# Drivers of brokers that are servers are left out where none is asked for: they take minutes to build.
-ifeq ($(BROKER),)
+# Drivers of servers are left out where none is asked for: they take minutes to build.
+ifeq ($(BROKER)$(STORE),)
 run: tools ## Build the platform and run it
 	cargo build --release --locked --package myevents --no-default-features
 	target/release/myevents serve $(ARGS)
 else
-run: known-broker tools driver-tools
+run: known-servers tools driver-tools
 	cargo build --release --locked --package myevents --package testkit --bin myevents --bin with_servers
-	MYEVENTS_DATA_DIR=$(DATA_OF_BROKER) $(WITH_BROKER) target/release/myevents serve $(ARGS)
+	MYEVENTS_DATA_DIR=$(DATA) $(WITH_SERVERS) target/release/myevents serve $(ARGS)
 endif
 
-broker: known-broker tools driver-tools ## Run the broker of `make run BROKER=…` by itself, for commands while the platform is down
-	@test -z "$$MYEVENTS_BROKER" || { echo "error: MYEVENTS_BROKER names a broker already"; exit 1; }
+servers: known-servers tools driver-tools ## Run the servers of `make run BROKER=… STORE=…` by themselves, for commands while the platform is down
+	@test -n "$(BROKER)$(STORE)" || { echo "error: say which: make servers BROKER=… STORE=…"; exit 1; }
 	cargo build --release --locked --package myevents --package testkit --bin myevents --bin with_servers
-	@$(WITH_BROKER) sh -c 'echo; echo "It is ready. In another terminal, for commands and for make run BROKER=$(BROKER):"; echo; \
-		echo "  export MYEVENTS_BROKER=$$MYEVENTS_BROKER MYEVENTS_DATA_DIR=$(DATA_OF_BROKER)"; echo; \
-		echo "Ctrl-C ends it; everything is kept. The next time it has another port."; exec sleep infinity'
+	@$(WITH_SERVERS) sh -c 'echo; echo "Ready. In another terminal, for commands and for make run BROKER=$(BROKER) STORE=$(STORE):"; echo; \
+		printf "  export MYEVENTS_DATA_DIR=%s" "$(DATA)"; \
+		test -z "$(BROKER)" || printf " MYEVENTS_BROKER=\"%s\"" "$$MYEVENTS_BROKER"; \
+		test -z "$(STORE)" || printf " MYEVENTS_STORE=\"%s\"" "$$MYEVENTS_STORE"; \
+		echo; echo; echo "Ctrl-C ends it; everything is kept. The next time it has other ports."; exec sleep infinity'
 
 build: tools driver-tools ## Build all binaries for release, into target/release
 	cargo build --release --locked --workspace
 
 test: tools driver-tools ## Run every test: the README's test command
 	cargo build --locked --workspace --all-targets
-	target/debug/with_servers amqp kafka -- $(MAKE) --no-print-directory test-everywhere
+	target/debug/with_servers amqp kafka mongodb -- $(MAKE) --no-print-directory test-everywhere
 
-# What the platform has to do on every broker alike.
-ON_EVERY_BROKER = bookings:: booking:: demo:: events:: history:: http_conventions:: idempotency:: \
+# What the platform has to do on every broker and every store alike.
+EVERYWHERE = bookings:: booking:: demo:: events:: history:: http_conventions:: idempotency:: \
 	crashes::killed crashes::the_load crashes::what crashes::an_ack \
 	parked:: racing:: snapshots:: upcasting:: restore::a_platform restore::a_service restore::a_broker \
 	rebuild::a_damaged rebuild::it_can rebuild::killed rebuild::of_two rebuild::replaced \
 	rebuild::views rebuild::what_took
+# Where store and broker are servers that have been tested one by one: what goes through both.
+TOGETHER = bookings:: booking:: events:: history:: idempotency:: parked::what_the racing:: \
+	restore::a_platform rebuild::killed crashes::what
+# A server has no folder that could be missing.
+NOT_AT_SERVERS = --skip parked::a_folder_without_stores
 
-.PHONY: test-everywhere one-broker
+.PHONY: test-everywhere everywhere together
 test-everywhere:
 	cargo test --locked --workspace
-	MYEVENTS_TEST_BROKER=amqp $(MAKE) --no-print-directory one-broker
-	MYEVENTS_TEST_BROKER=kafka $(MAKE) --no-print-directory one-broker
+	MYEVENTS_TEST_BROKER=amqp $(MAKE) --no-print-directory everywhere
+	MYEVENTS_TEST_BROKER=kafka $(MAKE) --no-print-directory everywhere
+	MYEVENTS_TEST_STORE=mongodb $(MAKE) --no-print-directory everywhere
+	MYEVENTS_TEST_STORE=mongodb MYEVENTS_TEST_BROKER=amqp $(MAKE) --no-print-directory together
+	MYEVENTS_TEST_STORE=mongodb MYEVENTS_TEST_BROKER=kafka $(MAKE) --no-print-directory together
 
-one-broker:
-	cargo test --locked --workspace --test it -- $(ON_EVERY_BROKER)
+everywhere:
+	cargo test --locked --workspace --test it -- $(EVERYWHERE) $(if $(MYEVENTS_TEST_STORE),$(NOT_AT_SERVERS))
+
+together:
+	cargo test --locked --workspace --test it -- $(TOGETHER)
 
 # How long to soak, and which faults to repeat: make soak MINUTES=60 SEED=7
 MINUTES ?= 10
@@ -69,7 +91,7 @@ soak: tools driver-tools ## Let random faults fall on the platform for MINUTES, 
 # One build of all, so that their dependencies are built once.
 bench: tools driver-tools ## Measure the released platform and the brokers' adapters, and write docs/benchmarks.md
 	cargo build --release --locked --package myevents --package benchmarks --package testkit
-	target/release/with_servers amqp kafka -- target/release/benchmarks run --write docs/benchmarks.md $(ARGS)
+	target/release/with_servers amqp kafka mongodb -- target/release/benchmarks run --write docs/benchmarks.md $(ARGS)
 
 lint: tools driver-tools ## Check format, lints and dependencies
 	cargo fmt --all --check

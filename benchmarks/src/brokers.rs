@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contracts::{Actor, CommitBounds, Envelope, EventName, Hash, StreamId, StreamKind, Unsealed};
 use jiff::Timestamp;
 use serde_json::json;
-use testkit::servers::Kind;
+use testkit::servers;
 use uuid::Uuid;
 
 use crate::Outcome;
@@ -14,6 +14,22 @@ use crate::Outcome;
 /// As many keys as messages are spread over.
 const STREAMS: usize = 1_000;
 const PAYLOAD_BYTES: usize = 200;
+
+/// Of those that testkit starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Kafka,
+    RabbitMq,
+}
+
+impl Kind {
+    fn server(self) -> servers::Kind {
+        match self {
+            Self::Kafka => servers::Kind::Kafka,
+            Self::RabbitMq => servers::Kind::RabbitMq,
+        }
+    }
+}
 
 pub(crate) fn name(kind: Kind) -> &'static str {
     match kind {
@@ -35,7 +51,7 @@ pub(crate) fn word(kind: Kind) -> &'static str {
 /// # Errors
 /// Where nobody has said which; the message tells how to.
 pub(crate) fn url(kind: Kind) -> Outcome<String> {
-    let (variable, name, word) = (kind.variable(), name(kind), word(kind));
+    let (variable, name, word) = (kind.server().variable(), name(kind), word(kind));
     env::var(variable).map_err(|_| {
         let example = format!("with_servers {word} -- target/release/benchmarks run");
         format!("this needs {name}: use `make bench` or `{example}`, or name a server's URL in {variable}").into()
@@ -60,7 +76,7 @@ impl Place {
     }
 
     pub(crate) fn url(&self) -> String {
-        self.kind.place(&self.server, &self.name)
+        self.kind.server().place(&self.server, &self.name)
     }
 }
 

@@ -37,6 +37,7 @@ use crate::views::inventories::InventoriesView;
 /// Its name in settings, group names and metrics, and its ports.
 pub const DEFAULTS: Defaults = Defaults {
     service: "booking",
+    database: "bookings",
     listen: "127.0.0.1:8282",
     listen_tls: "127.0.0.1:9292",
     listen_metrics: "127.0.0.1:9101",

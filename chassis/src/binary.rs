@@ -72,7 +72,11 @@ pub fn run<E: Error>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
     };
     match runtime.block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&causes(&error)),
+        Err(error) => {
+            // What had begun by then ends with the process. Were it taken apart, drivers would panic at what they miss.
+            std::mem::forget(runtime);
+            fail(&causes(&error))
+        }
     }
 }
 
@@ -97,7 +101,10 @@ pub fn print_banner(services: &[(&Settings, Endpoints)]) {
             text += &format!("  {name:<8} metrics  http://{metrics}/metrics\n");
         }
         text += &format!("  {name:<8} docs     http://{}/docs\n", endpoints.http);
-        text += &format!("  {name:<8} store    {}\n", settings.store);
+        text += &format!(
+            "  {name:<8} store    {}\n",
+            persistence::without_secrets(&settings.store)
+        );
         text += &format!("  {name:<8} broker   {}\n", msgqueue::without_secrets(&settings.broker));
     }
     text += "\nCtrl-C ends it; everything is kept.\n\n";

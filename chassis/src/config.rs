@@ -50,6 +50,8 @@ pub struct Logging {
 #[derive(Debug, Clone)]
 pub struct Defaults {
     pub service: &'static str,
+    /// At a server of databases whose URL names none.
+    pub database: &'static str,
     pub listen: &'static str,
     pub listen_tls: &'static str,
     pub listen_metrics: &'static str,
@@ -133,6 +135,7 @@ impl Settings {
             listen_metrics: optional("listen_metrics", &[], defaults.listen_metrics)?,
             store: source
                 .store()?
+                .map(|url| persistence::in_database(&url, defaults.database))
                 .unwrap_or_else(|| under("sqlite", &data_dir, defaults.service)),
             broker: source
                 .broker()?
@@ -416,6 +419,7 @@ mod tests {
 
     const DEFAULTS: Defaults = Defaults {
         service: "event",
+        database: "events",
         listen: "127.0.0.1:8181",
         listen_tls: "127.0.0.1:9191",
         listen_metrics: "127.0.0.1:9100",
@@ -454,7 +458,7 @@ mod tests {
                 "kafka_message_brokers": ["a:1", "b:2"]}"#,
         )
         .unwrap();
-        assert_eq!(settings.store, "mongodb://127.0.0.1");
+        assert_eq!(settings.store, "mongodb://127.0.0.1/events");
         assert_eq!(settings.broker, "kafka:a:1,b:2");
         assert_eq!((settings.listen.port(), settings.listen_tls.unwrap().port()), (1, 2));
     }

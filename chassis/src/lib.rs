@@ -21,6 +21,7 @@ pub mod operator;
 pub mod packed;
 pub mod policies;
 mod pulse;
+mod reach;
 mod recorded;
 pub mod relay;
 pub mod service;

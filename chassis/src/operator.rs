@@ -56,14 +56,14 @@ impl Workplace {
 
     async fn open_where(settings: Settings, needs_log: fn(has_views: bool) -> bool) -> Result<Self, StartError> {
         if !persistence::is_there(&settings.store) {
-            return Err(StartError::NoStore(settings.store));
+            return Err(StartError::NoStore(persistence::without_secrets(&settings.store)));
         }
         let stores = persistence::open(&settings.store).await?;
         store_marks::claim(&stores, &settings).await?;
         let generations = Generations::open(Arc::clone(&stores.documents)).await?;
         let has_views = generations.find_live().await?.is_some();
         if needs_log(has_views) && !msgqueue::is_there(&settings.broker) {
-            return Err(StartError::NoLog(settings.broker));
+            return Err(StartError::NoLog(msgqueue::without_secrets(&settings.broker)));
         }
         let broker = msgqueue::open(&settings.broker).await?;
         Ok(Self {

@@ -10,19 +10,16 @@ use std::time::Duration;
 
 use contracts::StreamKind;
 use futures::future::join_all;
-use msgqueue::{Broker, BrokerError, OpenError};
+use msgqueue::{Broker, BrokerError};
 use persistence::{PutError, StoreError, Stores};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use tracing::warn;
+use tokio_util::task::TaskTracker;
 
 use crate::background;
-use crate::causes;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::consumer::Progress;
@@ -35,8 +32,8 @@ use crate::lost_journal;
 use crate::metrics::Metrics;
 use crate::policies::{self, Policies, Policy};
 use crate::pulse::Pulse;
-use crate::relay::{Relay, backoff};
-use crate::store_marks;
+use crate::reach::{self, Waiting};
+use crate::relay::Relay;
 use crate::tls::{self, CertificateFiles, TlsError};
 use crate::views::{Feeding, Follower, Generations, LiveViews, View, Views};
 use crate::watch::watched;
@@ -71,8 +68,8 @@ pub enum StartError {
     LostJournal { store: String, service: &'static str },
     #[error(
         "the store {store} has only a part of what the {service} service once wrote, because its restore did not end: \
-         empty its journal (remove `journal.sqlite` and what is named after it), and let `myevents restore {service}` come \
-         to its end"
+         empty its journal (in a folder remove `journal.sqlite` and what is named after it, in MongoDB the collection \
+         `commits`), and let `myevents restore {service}` come to its end"
     )]
     HalfRestored { store: String, service: &'static str },
     #[error("the store fails: {0}")]
@@ -127,13 +124,10 @@ impl Service {
         let part = |name: &str| health.part(format!("{}.{name}", settings.service));
         let (store_part, broker_part) = (part("store"), part("broker"));
         let background = background::runtime().map_err(StartError::Background)?;
-        let mut stores = faults::loosened(persistence::open_beside(&settings.store, &background).await?);
-        store_marks::claim(&stores, &settings).await?;
-        faults::point("service.claimed");
-        store_marks::refuse_half_restored(&stores, &settings).await?;
+        let mut stores = faults::loosened(reach::store(&settings, &background).await?);
         store_part.ok();
         stores.lease = Pulse::of(stores.lease, store_part);
-        let broker = open_broker(&background, &settings.broker).await?;
+        let broker = reach::broker(&background, &settings.broker).await?;
         refuse_to_begin_anew(&stores, &broker, &settings, kinds).await?;
         broker_part.ok();
         let metrics = Metrics::new()?;
@@ -232,12 +226,12 @@ impl Service {
     }
 
     /// A server that was reached may still be starting, or go away again.
-    async fn drop_group(&self, group: &str) -> Result<(), BrokerError> {
+    async fn drop_group(&self, group: &str) -> Result<(), StartError> {
         let mut waiting = Waiting::for_broker(&self.settings.broker);
         loop {
             match self.broker.listener.drop_group(group).await {
-                Err(error @ BrokerError::Unavailable(_)) if waiting.may_pass => waiting.pause(&error).await,
-                outcome => return outcome,
+                Ok(()) => return Ok(()),
+                Err(error) => waiting.after(error.into()).await?,
             }
         }
     }
@@ -330,67 +324,12 @@ async fn refuse_to_begin_anew(
             Ok(false) => return Ok(()),
             Ok(true) => {
                 return Err(StartError::LostJournal {
-                    store: settings.store.clone(),
+                    store: persistence::without_secrets(&settings.store),
                     service: settings.service,
                 });
             }
-            Err(StartError::Groups(error @ BrokerError::Unavailable(_))) if waiting.may_pass => {
-                waiting.pause(&error).await;
-            }
-            Err(error) => return Err(error),
+            Err(error) => waiting.after(error).await?,
         }
-    }
-}
-
-/// The broker's own threads take over the priority of the thread that starts them.
-async fn open_broker(background: &Handle, url: &str) -> Result<Broker, StartError> {
-    let url = url.to_owned();
-    let opening = AbortOnDropHandle::new(background.spawn(async move { reach_broker(&url).await }));
-    let broker = opening.await.map_err(|failed| StartError::Background(failed.into()))?;
-    Ok(broker?)
-}
-
-/// Waits for a server that does not answer yet.
-async fn reach_broker(url: &str) -> Result<Broker, OpenError> {
-    let mut waiting = Waiting::for_broker(url);
-    loop {
-        match msgqueue::open(url).await {
-            Err(OpenError::Broker(error @ BrokerError::Unavailable(_))) if waiting.may_pass => {
-                waiting.pause(&error).await;
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-/// A start that tries again until its broker is there.
-struct Waiting<'a> {
-    url: &'a str,
-    /// What is embedded is there, or never will be.
-    may_pass: bool,
-    failures: u32,
-    said: String,
-}
-
-impl<'a> Waiting<'a> {
-    fn for_broker(url: &'a str) -> Self {
-        Self {
-            url,
-            may_pass: !msgqueue::is_embedded(url),
-            failures: 0,
-            said: String::new(),
-        }
-    }
-
-    async fn pause(&mut self, error: &BrokerError) {
-        self.failures += 1;
-        let cause = causes(error);
-        if cause != self.said {
-            let broker = msgqueue::without_secrets(self.url);
-            warn!(broker, cause, "the broker cannot be reached; the service waits for it");
-            self.said = cause;
-        }
-        sleep(backoff(self.failures)).await;
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), St
         return Ok(());
     }
     Err(StartError::ForeignStore {
-        url: settings.store.clone(),
+        url: persistence::without_secrets(&settings.store),
         owner,
     })
 }
@@ -58,7 +58,7 @@ pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -
         return Ok(());
     }
     Err(StartError::HalfRestored {
-        store: settings.store.clone(),
+        store: persistence::without_secrets(&settings.store),
         service: settings.service,
     })
 }

@@ -32,6 +32,7 @@ use crate::views::locations::LocationsView;
 /// Its name in settings, group names and metrics, and its ports.
 pub const DEFAULTS: Defaults = Defaults {
     service: "event",
+    database: "events",
     listen: "127.0.0.1:8181",
     listen_tls: "127.0.0.1:9191",
     listen_metrics: "127.0.0.1:9100",

@@ -46,7 +46,10 @@ pub(crate) fn with_stores(flags: &Flags) -> Result<Vec<Settings>, StoresError> {
         .into_iter()
         .partition(|settings| persistence::is_there(&settings.store));
     if here.is_empty() {
-        let missing: Vec<String> = missing.into_iter().map(|settings| settings.store).collect();
+        let missing: Vec<String> = missing
+            .into_iter()
+            .map(|settings| persistence::without_secrets(&settings.store))
+            .collect();
         return Err(StoresError::Missing(missing.join(" or ")));
     }
     Ok(here)

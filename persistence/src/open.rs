@@ -54,6 +54,25 @@ pub fn without_secrets(url: &str) -> String {
     }
 }
 
+/// The URL with a database, where it is a server's and names none. Users are looked for where they were without that.
+pub fn in_database(url: &str, name: &str) -> String {
+    let (place, options) = url.split_once('?').unwrap_or((url, ""));
+    let hosts = match place.split_once("://") {
+        Some(("mongodb" | "mongodb+srv", hosts)) => hosts.trim_end_matches('/'),
+        _ => return url.to_owned(),
+    };
+    if hosts.is_empty() || hosts.contains('/') {
+        return url.to_owned();
+    }
+    let users = match hosts.contains('@') && !options.to_ascii_lowercase().contains("authsource=") {
+        true => "authSource=admin",
+        false => "",
+    };
+    let options: Vec<&str> = [options, users].into_iter().filter(|text| !text.is_empty()).collect();
+    let separator = if options.is_empty() { "" } else { "?" };
+    format!("{}/{name}{separator}{}", place.trim_end_matches('/'), options.join("&"))
+}
+
 /// Opens the store that `url` names: `sqlite:FOLDER`, made where it is missing, or a database of a server.
 pub async fn open(url: &str) -> Result<Stores, OpenError> {
     open_beside(url, &Handle::current()).await
@@ -85,4 +104,41 @@ async fn open_mongodb(_: &str) -> Result<Stores, OpenError> {
         store: "MongoDB",
         feature: "mongodb",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_a_database_gets_one() {
+        for (url, whole) in [
+            ("sqlite:folder", "sqlite:folder"),
+            ("mongodb://a:1,b:2", "mongodb://a:1,b:2/events"),
+            ("mongodb://a/?replicaSet=rs0", "mongodb://a/events?replicaSet=rs0"),
+            ("mongodb://a/other?tls=true", "mongodb://a/other?tls=true"),
+            ("mongodb+srv://me:pw@a", "mongodb+srv://me:pw@a/events?authSource=admin"),
+            (
+                "mongodb://me:pw@a/?tls=true",
+                "mongodb://me:pw@a/events?tls=true&authSource=admin",
+            ),
+            (
+                "mongodb://me:pw@a/?authSource=b",
+                "mongodb://me:pw@a/events?authSource=b",
+            ),
+            ("mongodb://", "mongodb://"),
+        ] {
+            assert_eq!(in_database(url, "events"), whole);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_has_no_secrets() {
+        for (url, shown) in [
+            ("sqlite:/var/lib/event", "sqlite:/var/lib/event"),
+            ("mongodb://me:s3@cret@a:1,b/events?x=y", "mongodb://a:1,b/events"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
 }

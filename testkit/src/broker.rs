@@ -4,6 +4,7 @@
 use std::env;
 use std::path::Path;
 
+use crate::place::place_of;
 use crate::servers::{Kind, shared_url};
 
 /// The URL of a place of its own for what lives in `folder`, the same each time. Blocks until the broker is there.
@@ -11,9 +12,8 @@ pub fn broker_url(folder: &Path) -> String {
     server_url(folder).unwrap_or_else(|| format!("embedded:{}", folder.join("broker").display()))
 }
 
-/// What a process that lives in `folder` has to be told in its environment; nothing where the broker is the embedded one,
-/// which is what it takes by itself. Blocks until the broker is there.
-pub fn broker_variable(folder: &Path) -> Option<(&'static str, String)> {
+/// What a process that lives in `folder` has to be told of it.
+pub(crate) fn broker_variable(folder: &Path) -> Option<(&'static str, String)> {
     server_url(folder).map(|url| ("MYEVENTS_BROKER", url))
 }
 
@@ -25,11 +25,4 @@ fn server_url(folder: &Path) -> Option<String> {
         other => panic!("MYEVENTS_TEST_BROKER: `{other}` is neither amqp nor kafka"),
     };
     Some(kind.place(&shared_url(kind), &place_of(folder)))
-}
-
-/// Folders of tests have names that are used once.
-fn place_of(folder: &Path) -> String {
-    let name = folder.to_string_lossy();
-    let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    format!("test-{plain}")
 }

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use crate::broker_url;
+use crate::{broker_url, store_url};
 
 /// As many as fit into a commit by far.
 const BOOKINGS_IN_COMMIT: u64 = 200;
@@ -110,8 +110,7 @@ impl Histories {
     }
 
     async fn target(&self, data_dir: &Path, service: &str) -> Target {
-        let folder = |name: &str| data_dir.join(name).display().to_string();
-        let stores = persistence::open(&format!("sqlite:{}", folder(service))).await.unwrap();
+        let stores = persistence::open(&store_url(data_dir, service)).await.unwrap();
         let url = match &self.published {
             Published::Nowhere => None,
             Published::Here => Some(broker_url(data_dir)),

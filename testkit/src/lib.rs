@@ -19,12 +19,17 @@ mod eventually;
 mod histories;
 #[cfg(feature = "platform")]
 pub mod history;
+mod place;
 #[cfg(feature = "platform")]
 mod platform;
 pub mod servers;
+mod store;
+mod variables;
 
-pub use broker::{broker_url, broker_variable};
+pub use broker::broker_url;
 pub use eventually::eventually;
+pub use store::{Part, lose, store_url};
+pub use variables::variables;
 
 #[cfg(feature = "platform")]
 pub use {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::{Client, broker_variable};
+use crate::{Client, variables};
 
 const START: Duration = Duration::from_secs(120);
 const END: Duration = Duration::from_secs(120);
@@ -129,7 +129,7 @@ impl PlatformBuilder {
             command.env(format!("MYEVENTS_BOOKING__{key}"), "127.0.0.1:0");
         }
         command
-            .envs(broker_variable(self.folder.path()))
+            .envs(variables(self.folder.path()))
             .envs(self.variables)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::brokers::Kind;
 use bytes::Bytes;
 use testkit::Platform;
-use testkit::servers::Kind;
 use tokio::time::{Instant, sleep};
 
 use super::{Options, median, ratios};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::brokers::Kind;
 use contracts::Envelope;
-use testkit::servers::Kind;
 
 use super::{Options, median, ratios};
 use crate::Outcome;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::brokers::Kind;
 use contracts::Envelope;
 use msgqueue::{Broker, DeliveryTag};
-use testkit::servers::Kind;
 
 use super::emitting::client;
 use super::{Options, median, ratios};

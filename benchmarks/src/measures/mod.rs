@@ -7,7 +7,7 @@ mod listening;
 mod operating;
 mod reading;
 
-use testkit::servers::Kind;
+use crate::brokers::Kind;
 
 use crate::Outcome;
 use crate::brokers;

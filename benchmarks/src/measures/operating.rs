@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::brokers::Kind;
 use bytes::Bytes;
 use hyper::StatusCode;
 use testkit::Histories;
-use testkit::servers::Kind;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::time::sleep;

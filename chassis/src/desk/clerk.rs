@@ -30,6 +30,8 @@ use crate::recorded::Recorded;
 const CONFLICT_ATTEMPTS: u32 = 60;
 /// How often an append with an unknown outcome is repeated with the same commit id.
 const UNKNOWN_ATTEMPTS: u32 = 5;
+/// Clients wait meanwhile.
+const UNKNOWN_PATIENCE: Duration = Duration::from_secs(5);
 const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
 /// A clerk without work leaves after this long, or sooner while very many are live.
 const IDLE: Duration = Duration::from_secs(60);
@@ -389,10 +391,11 @@ async fn append<A: Aggregate>(journal: &dyn Journal, draft: &Draft<A>) -> Result
         id: Uuid::now_v7(),
         envelopes,
     };
-    let mut attempt = 1;
+    let (mut attempt, began) = (1, Instant::now());
     loop {
+        let may_repeat = || attempt < UNKNOWN_ATTEMPTS && began.elapsed() < UNKNOWN_PATIENCE;
         match journal.append(draft.previous, &commit).await {
-            Err(AppendError::Store(StoreError::Unknown(_))) if attempt < UNKNOWN_ATTEMPTS => {
+            Err(AppendError::Store(StoreError::Unknown(_))) if may_repeat() => {
                 sleep(UNKNOWN_PAUSE * attempt).await;
                 attempt += 1;
             }

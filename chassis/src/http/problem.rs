@@ -208,7 +208,7 @@ fn of_store(error: &StoreError) -> Problem {
     }
     error!(%error, cause = ?std::error::Error::source(error), "the store fails");
     match error {
-        StoreError::Broken(_) | StoreError::ForeignCursor => Problem::internal(),
+        StoreError::Broken(_) | StoreError::Refused(_) | StoreError::ForeignCursor => Problem::internal(),
         StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Closed => {
             Problem::unavailable("The store does not answer. Send the request again, with the same Idempotency-Key.")
         }

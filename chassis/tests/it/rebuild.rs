@@ -18,6 +18,7 @@ use crate::support::bookings;
 
 const DEFAULTS: Defaults = Defaults {
     service: "event",
+    database: "events",
     listen: "127.0.0.1:0",
     listen_tls: "off",
     listen_metrics: "off",

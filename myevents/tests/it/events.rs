@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::{Client, PlatformBuilder, eventually};
+use tokio::task::spawn_blocking;
 
 use crate::support::{binary, event_with_seats, opening_night, opera, platform};
 
@@ -123,9 +124,12 @@ async fn a_change_is_seen_and_a_cancelled_event_takes_no_more() {
 #[tokio::test]
 async fn a_store_of_another_service_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
-    let store = format!("sqlite:{}", folder.path().join("store").display());
+    let place = folder.path().to_owned();
+    let store = spawn_blocking(move || testkit::store_url(&place, "store"))
+        .await
+        .unwrap();
     let events = PlatformBuilder::new(binary("eventservice"), &[])
-        .variable("MYEVENTS_STORE", &store)
+        .variable("MYEVENTS_EVENT__STORE", &store)
         .start()
         .await;
     let output = std::process::Command::new(binary("bookingservice"))

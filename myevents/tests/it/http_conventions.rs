@@ -944,6 +944,13 @@ async fn head_is_answered_as_get_is_without_the_body() {
     let platform = platform().await;
     let client = platform.client();
     let event = event_with_seats(&client, 10).await;
+    // Two entries, of which the first page has one: the views have taken in all there is.
+    let history = || async {
+        client.get(&format!("/events/{event}/history")).await.expect(200)["items"]
+            .get(1)
+            .cloned()
+    };
+    eventually("the history is there", history).await;
     let mut paths = vec![
         "/docs".to_owned(),
         "/openapi.json".to_owned(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::support::stores;
 use contracts::{DomainEvent, Envelope, Hash, StreamId, StreamKind, verify_chain};
 
 /// What a walk through an inventory's stream found.
@@ -14,8 +15,8 @@ pub(crate) struct Inventory {
 }
 
 /// The envelopes of an event's inventory, checked to be gapless and chained hash for hash.
-pub(crate) async fn inventory_stream(store: &Path, event_id: &str) -> Vec<Arc<Envelope>> {
-    let stores = persistence::open(&format!("sqlite:{}", store.display())).await.unwrap();
+pub(crate) async fn inventory_stream(folder: &Path, event_id: &str) -> Vec<Arc<Envelope>> {
+    let stores = stores(folder, "booking").await;
     let stream = StreamId::new(StreamKind::Inventory, event_id).unwrap();
     let commits = stores.journal.read(&stream, 0, usize::MAX).await.unwrap();
     let envelopes: Vec<Arc<Envelope>> = commits.into_iter().flat_map(|commit| commit.envelopes).collect();
@@ -24,13 +25,13 @@ pub(crate) async fn inventory_stream(store: &Path, event_id: &str) -> Vec<Arc<En
 }
 
 /// Walks an inventory version by version: never more sold than the capacity then in force, every booking once.
-pub(crate) async fn walk_inventory(store: &Path, event_id: &str) -> Inventory {
+pub(crate) async fn walk_inventory(folder: &Path, event_id: &str) -> Inventory {
     let mut inventory = Inventory {
         sold: 0,
         bookings: BTreeMap::new(),
     };
     let mut capacity = 0;
-    for envelope in inventory_stream(store, event_id).await {
+    for envelope in inventory_stream(folder, event_id).await {
         match envelope.event().unwrap() {
             DomainEvent::InventoryOpened(terms) | DomainEvent::InventoryChanged(terms) => capacity = terms.capacity,
             DomainEvent::EventBooked(booked) => {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use testkit::{Platform, PlatformBuilder, eventually};
 use uuid::Uuid;
 
-use crate::support::{Outcome, broker, event_with_seats, myevents, opening_night, operate};
+use crate::support::{Outcome, broker, event_with_seats, myevents, opening_night, operate, stores};
 
 async fn start(folder: &TempDir) -> Platform {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
@@ -33,9 +33,7 @@ async fn ended_platform(folder: &TempDir) -> String {
 
 /// Appends two changes of an event to the journal, of which the broker is never told the first.
 async fn append_behind_the_brokers_back(folder: &Path, event_id: &str) {
-    let stores = persistence::open(&format!("sqlite:{}", folder.join("event").display()))
-        .await
-        .unwrap();
+    let stores = stores(folder, "event").await;
     let stream = StreamId::new(StreamKind::Event, event_id).unwrap();
     let commits = stores.journal.read(&stream, 0, 9).await.unwrap();
     let mut last = commits.last().unwrap().envelopes.last().unwrap().clone();
@@ -72,9 +70,7 @@ fn renamed(last: &Envelope, name: &str) -> Envelope {
 
 /// A message of a stream that no journal knows, with its beginning missing.
 async fn emit_a_stray(folder: &Path, event_id: &str) {
-    let stores = persistence::open(&format!("sqlite:{}", folder.join("event").display()))
-        .await
-        .unwrap();
+    let stores = stores(folder, "event").await;
     let stream = StreamId::new(StreamKind::Event, event_id).unwrap();
     let commits = stores.journal.read(&stream, 0, 1).await.unwrap();
     let mut stray = Envelope::clone(&commits[0].envelopes[0]);
@@ -85,9 +81,7 @@ async fn emit_a_stray(folder: &Path, event_id: &str) {
 
 /// What a newer build wrote into a stream: this one cannot decide on it any more.
 async fn append_from_the_future(folder: &Path, service: &str, stream: StreamId, name: &str) {
-    let stores = persistence::open(&format!("sqlite:{}", folder.join(service).display()))
-        .await
-        .unwrap();
+    let stores = stores(folder, service).await;
     let commits = stores.journal.read(&stream, 0, 9).await.unwrap();
     let last = commits.last().unwrap().envelopes.last().unwrap();
     let mut next = Unsealed::clone(last);

@@ -60,7 +60,7 @@ async fn racing_clients_sell_every_seat_exactly_once() {
     let acknowledged = race(std::slice::from_ref(&client), &event_id).await;
     assert_eq!(acknowledged.values().sum::<u32>(), SEATS);
 
-    let journal = walk_inventory(&platform.folder().join("booking"), &event_id).await;
+    let journal = walk_inventory(platform.folder(), &event_id).await;
     assert_eq!(journal.bookings, acknowledged);
     eventually("both services see the event sold out", || async {
         let event = client.get(&format!("/events/{event_id}")).await.expect(200);
@@ -87,7 +87,7 @@ async fn two_booking_services_on_one_journal_sell_every_seat_exactly_once() {
 
     let acknowledged = race(&clients, &event_id).await;
     assert_eq!(acknowledged.values().sum::<u32>(), SEATS);
-    let journal = walk_inventory(&shared.path().join("store-bookingservice"), &event_id).await;
+    let journal = walk_inventory(shared.path(), &event_id).await;
     assert_eq!(journal.bookings, acknowledged);
     for service in bookings {
         service.stop().await;
@@ -123,7 +123,7 @@ async fn replicas_that_are_killed_leave_their_part_to_the_others() {
         replicas.push_back(service("bookingservice", shared.path()).await);
     }
     acknowledged.sort();
-    let journal = walk_inventory(&shared.path().join("store-bookingservice"), &event_id).await;
+    let journal = walk_inventory(shared.path(), &event_id).await;
     assert_eq!(journal.bookings.into_keys().collect::<Vec<_>>(), acknowledged);
     let left = SEATS_OF_MANY - u32::try_from(acknowledged.len()).unwrap();
     for client in [events.client_of("event API"), replicas[0].client_of("booking API")] {
@@ -219,7 +219,7 @@ async fn sigterm_under_load_answers_what_was_accepted_and_ends_well() {
         acknowledged.extend(load.await.unwrap());
     }
     acknowledged.sort();
-    let journal = walk_inventory(&platform.folder().join("booking"), &event_id).await;
+    let journal = walk_inventory(platform.folder(), &event_id).await;
     let journaled: Vec<String> = journal.bookings.into_keys().collect();
     assert_eq!(journaled, acknowledged, "what is in the journal is what was answered");
 }

@@ -80,7 +80,7 @@ pub(crate) fn command(folder: &Path) -> Command {
         .arg(folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .envs(testkit::broker_variable(folder));
+        .envs(testkit::variables(folder));
     command
 }
 

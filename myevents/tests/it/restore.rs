@@ -11,7 +11,7 @@ use contracts::Envelope;
 use msgqueue::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Client, PlatformBuilder, eventually};
+use testkit::{Client, Part, PlatformBuilder, eventually, lose};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
@@ -192,7 +192,7 @@ async fn a_platform_that_has_lost_its_stores_is_built_from_the_log_alone() {
 
     export(folder.path(), file.path()).await.succeeded();
     for service in services {
-        fs::remove_dir_all(folder.path().join(service)).unwrap();
+        lose(folder.path(), service, Part::Everything);
     }
     asks_for_its_journal("event", folder.path()).await;
     let error = operate("verify", "event", folder.path(), &[]).await.failed();
@@ -261,7 +261,7 @@ async fn a_broker_that_has_everything_already_recognises_it() {
     eventually("the booking is seen", || async { (left().await == 47).then_some(()) }).await;
     platform.stop().await;
     export(folder.path(), &file).await.succeeded();
-    fs::remove_dir_all(folder.path().join("booking")).unwrap();
+    lose(folder.path(), "booking", Part::Everything);
 
     let output = restore("booking", folder.path(), &file).await.succeeded();
     assert!(output.contains("RESTORED"), "{output}");
@@ -414,10 +414,7 @@ async fn a_service_does_not_start_on_a_part_of_its_journal() {
         .failed();
     assert!(republished.contains("only a part"), "{republished}");
 
-    for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
-        // All but the first come and go.
-        let _ = fs::remove_file(folder.path().join("booking").join(name));
-    }
+    lose(folder.path(), "booking", Part::Journal);
     let error = does_not_start(folder.path()).await;
     assert!(error.contains("restore did not end"), "{error}");
     fs::write(&file, &whole).unwrap();

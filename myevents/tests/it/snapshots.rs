@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::{Client, Histories, Platform, PlatformBuilder};
 
 use crate::journal::walk_inventory;
-use crate::support::event_with_seats;
+use crate::support::{event_with_seats, stores};
 
 const LOADED: &str = "myevents_snapshots_total{outcome=\"loaded\"}";
 const IGNORED: &str = "myevents_snapshots_total{outcome=\"ignored\"}";
@@ -62,7 +62,7 @@ async fn after_a_restart_bookings_go_on_and_keys_still_count() {
     assert_eq!(platform.metric("booking", LOADED).await, 1.0);
     assert_eq!(platform.metric("booking", IGNORED).await, 0.0);
     platform.stop().await;
-    let inventory = walk_inventory(&folder.path().join("booking"), &event_id).await;
+    let inventory = walk_inventory(folder.path(), &event_id).await;
     assert_eq!(
         (inventory.sold, inventory.bookings.len()),
         (MANY + 10, MANY as usize + 9)
@@ -77,9 +77,8 @@ struct Stopped {
 
 impl Stopped {
     async fn open(folder: &Path, event_id: &str) -> Self {
-        let store = format!("sqlite:{}", folder.join("booking").display());
         Self {
-            stores: persistence::open(&store).await.unwrap(),
+            stores: stores(folder, "booking").await,
             stream: format!("inventory/{event_id}"),
         }
     }
@@ -135,7 +134,7 @@ async fn a_snapshot_that_was_tampered_with_sells_nothing() {
         })
         .await;
     ignored_once_then_used(folder.path(), &event_id).await;
-    walk_inventory(&folder.path().join("booking"), &event_id).await;
+    walk_inventory(folder.path(), &event_id).await;
 }
 
 /// One run passes it over and writes it anew, the next one uses that. Neither sells anything.
@@ -178,7 +177,7 @@ async fn a_history_without_a_snapshot_gets_one_and_is_sold_on() {
     book_many(&client, event_id, MANY).await;
     assert_eq!(platform.metric("booking", LOADED).await, 1.0);
     platform.stop().await;
-    let inventory = walk_inventory(&folder.path().join("booking"), event_id).await;
+    let inventory = walk_inventory(folder.path(), event_id).await;
     assert_eq!(inventory.sold, 2 * MANY + 1);
     let manifest = Stopped::open(folder.path(), event_id).await.manifest().await;
     let last = u64::from(2 * MANY + 2);

@@ -36,11 +36,15 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 
 /// One service by its own binary, with a data folder of its own and store and broker under `shared`.
 pub(crate) async fn service(name: &str, shared: &Path) -> Platform {
-    let store = format!("sqlite:{}", shared.join(format!("store-{name}")).display());
+    let (service, variable) = match name {
+        "eventservice" => ("event", "MYEVENTS_EVENT__STORE"),
+        _ => ("booking", "MYEVENTS_BOOKING__STORE"),
+    };
     let place = shared.to_owned();
-    let broker = spawn_blocking(move || testkit::broker_url(&place)).await.unwrap();
+    let urls = move || (testkit::store_url(&place, service), testkit::broker_url(&place));
+    let (store, broker) = spawn_blocking(urls).await.unwrap();
     PlatformBuilder::new(binary(name), &[])
-        .variable("MYEVENTS_STORE", &store)
+        .variable(variable, &store)
         .variable("MYEVENTS_BROKER", &broker)
         .start()
         .await
@@ -117,7 +121,11 @@ pub(crate) async fn operate(command: &str, service: &str, folder: &Path, more: &
 
 /// A service's stores in a data folder.
 pub(crate) async fn stores(folder: &Path, service: &str) -> Stores {
-    let url = format!("sqlite:{}", folder.join(service).display());
+    let place = folder.to_owned();
+    let service = service.to_owned();
+    let url = spawn_blocking(move || testkit::store_url(&place, &service))
+        .await
+        .unwrap();
     persistence::open(&url).await.unwrap()
 }
 
@@ -139,7 +147,7 @@ pub(crate) async fn myevents(arguments: &[&str]) -> Outcome {
         .iter()
         .skip_while(|argument| **argument != "--data-dir")
         .nth(1);
-    command.envs(folder.and_then(|folder| testkit::broker_variable(Path::new(folder))));
+    command.envs(folder.map_or(vec![], |folder| testkit::variables(Path::new(folder))));
     outcome(command).await
 }
 
@@ -147,7 +155,7 @@ pub(crate) async fn myevents(arguments: &[&str]) -> Outcome {
 pub(crate) async fn myevents_at(broker: &str, folder: &Path, arguments: &[&str]) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_myevents"));
     command.args(arguments).arg("--data-dir").arg(folder);
-    command.env("MYEVENTS_BROKER", broker);
+    command.envs(testkit::variables(folder)).env("MYEVENTS_BROKER", broker);
     outcome(command).await
 }
 

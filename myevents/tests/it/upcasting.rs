@@ -3,7 +3,6 @@
 //!
 //! `booking.cancelled` says since version 2 who cancelled. Version 1 did not, and means the holder.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use chassis::consumer::parking::{Parked, Parking, Reason};
@@ -12,11 +11,11 @@ use msgqueue::Broker;
 use persistence::{Commit, Stores};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Client, Platform, PlatformBuilder, eventually};
+use testkit::{Client, Part, Platform, PlatformBuilder, eventually, lose};
 use uuid::Uuid;
 
 use crate::journal::inventory_stream;
-use crate::support::{broker, event_with_seats, myevents};
+use crate::support::{broker, event_with_seats, myevents, stores};
 
 const SEATS: u32 = 10;
 const PAIRS_IN_A_COMMIT: usize = 150;
@@ -29,8 +28,7 @@ async fn start(folder: &TempDir) -> Platform {
 }
 
 async fn stores_of(folder: &TempDir, service: &str) -> Stores {
-    let path = folder.path().join(service);
-    persistence::open(&format!("sqlite:{}", path.display())).await.unwrap()
+    stores(folder.path(), service).await
 }
 
 async fn broker_of(folder: &TempDir) -> Broker {
@@ -79,7 +77,7 @@ impl Event {
     }
 
     async fn journal(&self, folder: &TempDir) -> Vec<Arc<Envelope>> {
-        inventory_stream(&folder.path().join("booking"), &self.id).await
+        inventory_stream(folder.path(), &self.id).await
     }
 
     /// Appends what a build of version 1 wrote when these bookings were cancelled, each as a commit of its own.
@@ -354,11 +352,7 @@ async fn forget_views(folder: &TempDir) {
     for group in ["booking.views.1", "booking.policies"] {
         broker.listener.drop_group(group).await.unwrap();
     }
-    for file in ["views.sqlite", "views.sqlite-wal", "views.sqlite-shm"] {
-        // SQLite removes the companions itself when it closes the file.
-        let _ = std::fs::remove_file(folder.path().join("booking").join(file));
-    }
-    assert!(!Path::new(&folder.path().join("booking/views.sqlite")).exists());
+    lose(folder.path(), "booking", Part::Views);
 }
 
 /// Where streams are long a state need not be read from their beginning. However it is come by, it is the same.

@@ -74,13 +74,17 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Option<Order> {
 
 fn server_of(text: &str) -> Option<(Kind, String)> {
     let (name, variable) = text.split_once('=').unzip();
-    let kind = match name.unwrap_or(text) {
-        "amqp" => Kind::RabbitMq,
-        "kafka" => Kind::Kafka,
-        "mongodb" => Kind::MongoDb,
-        _ => return None,
-    };
+    let is_it = |kind: &Kind| word(*kind) == name.unwrap_or(text);
+    let kind = [Kind::Kafka, Kind::MongoDb, Kind::RabbitMq].into_iter().find(is_it)?;
     Some((kind, variable.unwrap_or(kind.variable()).to_owned()))
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Kafka => "kafka",
+        Kind::MongoDb => "mongodb",
+        Kind::RabbitMq => "amqp",
+    }
 }
 
 /// Keeps others from servers that have what they keep in this folder.
@@ -98,7 +102,7 @@ fn lock(folder: &Path) -> Result<File, String> {
 
 fn start(kind: Kind, folder: Option<&Path>) -> Server {
     match folder {
-        Some(folder) => Server::start_in(kind, folder),
+        Some(folder) => Server::start_in(kind, &folder.join(word(kind))),
         None => Server::start_plain(kind),
     }
 }

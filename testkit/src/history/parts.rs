@@ -9,7 +9,7 @@ use persistence::Stores;
 use tokio::time::sleep;
 
 use super::{Findings, Kind};
-use crate::{broker_url, eventually};
+use crate::{broker_url, eventually, store_url};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(50);
@@ -38,8 +38,8 @@ impl Parts {
     /// Of a platform with one data folder.
     pub fn of_folder(folder: &Path) -> Self {
         Self {
-            event_store: format!("sqlite:{}", folder.join("event").display()),
-            booking_store: format!("sqlite:{}", folder.join("booking").display()),
+            event_store: store_url(folder, "event"),
+            booking_store: store_url(folder, "booking"),
             broker: broker_url(folder),
             patience: PATIENCE,
         }

@@ -9,7 +9,7 @@
 mod guardian;
 mod install;
 mod kafka;
-mod mongodb;
+pub(crate) mod mongodb;
 mod ports;
 mod proxy;
 mod rabbitmq;
@@ -28,9 +28,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All that a broker's URL may name.
-    pub const BROKERS: [Self; 2] = [Self::Kafka, Self::RabbitMq];
-
     fn recipe(self) -> Recipe {
         match self {
             Self::Kafka => kafka::recipe(),

