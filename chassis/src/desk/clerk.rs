@@ -40,6 +40,9 @@ const IDLE_AMONG_MANY: Duration = Duration::from_secs(2);
 /// So many commits in a row have to succeed at once before it is decided ahead: where others write too, or the store
 /// fails, what is decided ahead is for nothing, and the stream has to be read anew.
 const SURE: u32 = 32;
+/// Behind a conflict whoever has committed lets others go first for so many commits, or who has the most clients and never
+/// waits would leave others nothing.
+const RIVALLED: u32 = 32;
 
 pub(crate) struct Clerk<A: Aggregate> {
     shared: Arc<Shared<A>>,
@@ -53,6 +56,8 @@ pub(crate) struct Clerk<A: Aggregate> {
     linger: Option<Duration>,
     /// How many commits in a row succeeded at once.
     sure: u32,
+    /// For how many commits more another writer is reckoned with.
+    rivalled: u32,
 }
 
 /// Jobs that are to be answered together, and what they come to where that is decided.
@@ -101,6 +106,7 @@ impl<A: Aggregate> Clerk<A> {
             keeper,
             linger: None,
             sure: 0,
+            rivalled: 0,
         }
     }
 
@@ -109,6 +115,8 @@ impl<A: Aggregate> Clerk<A> {
             self.intake.gather().await;
             if let Some(round_trip) = self.linger.take() {
                 sleep(round_trip).await;
+                // That was for another one's commit, most likely: to look costs less than to append in vain.
+                self.catch_up().await;
             }
             let jobs = self.intake.take_batch();
             let mut next = Some(Batch { jobs, draft: None });
@@ -173,7 +181,8 @@ impl<A: Aggregate> Clerk<A> {
             let started = Instant::now();
             let (is_appended, ahead) = self.commit(&draft).await?;
             if is_appended {
-                self.linger = (attempt > 0).then(|| started.elapsed());
+                self.linger = (self.rivalled > 0).then(|| started.elapsed());
+                self.rivalled = self.rivalled.saturating_sub(1);
                 return Ok(self.keep(draft, ahead));
             }
             drop(draft);
@@ -302,6 +311,11 @@ impl<A: Aggregate> Clerk<A> {
         self.shared.metrics.conflict();
         let longest = 1_u64 << attempt.min(5);
         sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
+        self.rivalled = RIVALLED;
+        self.catch_up().await;
+    }
+
+    async fn catch_up(&mut self) {
         let journal = Arc::clone(&self.shared.journal);
         if let Some(live) = &mut self.live
             && live.catch_up(&*journal, &self.stream).await.is_err()

