@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use testkit::{Platform, PlatformBuilder};
+use testkit::{Platform, PlatformBuilder, servers};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Outcome;
+use crate::brokers::{Kind, Place};
 use crate::client::{Connection, every};
 
 /// Enough for everything that is sold here.
@@ -70,6 +71,41 @@ pub(crate) async fn platform_over(broker: &str) -> Outcome<Platform> {
     let builder = PlatformBuilder::new(binary()?, &["serve"]);
     let builder = builder.variable("MYEVENTS_LOG", "warn");
     Ok(builder.variable(BROKER, broker).start().await)
+}
+
+/// A place at the servers that others start, where processes of one platform meet.
+pub(crate) struct Servers {
+    events: String,
+    bookings: String,
+    broker: String,
+}
+
+impl Servers {
+    /// One that nobody has used.
+    ///
+    /// # Errors
+    /// Where nobody has said which servers; the message tells how to.
+    pub(crate) fn place() -> Outcome<Self> {
+        const MONGODB: servers::Kind = servers::Kind::MongoDb;
+        let variable = MONGODB.variable();
+        let server = std::env::var(variable);
+        let server =
+            server.map_err(|_| format!("this needs MongoDB: use `make bench`, or name its URL in {variable}"))?;
+        let broker = Place::new(Kind::RabbitMq)?;
+        Ok(Self {
+            events: MONGODB.place(&server, &format!("{}-event", broker.name)),
+            bookings: MONGODB.place(&server, &format!("{}-booking", broker.name)),
+            broker: broker.url(),
+        })
+    }
+
+    /// One process more.
+    pub(crate) async fn platform(&self) -> Outcome<Platform> {
+        let builder = PlatformBuilder::new(binary()?, &["serve"]).variable("MYEVENTS_LOG", "warn");
+        let builder = builder.variable("MYEVENTS_EVENT__STORE", &self.events);
+        let builder = builder.variable("MYEVENTS_BOOKING__STORE", &self.bookings);
+        Ok(builder.variable(BROKER, &self.broker).start().await)
+    }
 }
 
 /// Makes so many events over HTTP and waits until all can be booked. Returns their ids.

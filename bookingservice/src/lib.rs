@@ -49,6 +49,7 @@ pub const PROFILE: Profile = Profile {
     defaults: &DEFAULTS,
     streams: &[StreamKind::Inventory, StreamKind::User],
     views: all_views,
+    kept: || vec![users::collection()],
     audit: || Box::new(InventoryAudit::default()),
 };
 

@@ -22,6 +22,14 @@ const INDEXES: &[Index] = &[
     },
 ];
 
+/// Where they are kept.
+pub(crate) fn collection() -> Collection {
+    Collection {
+        name: COLLECTION.to_owned(),
+        indexes: INDEXES,
+    }
+}
+
 /// What a user told of themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Person {
@@ -45,11 +53,7 @@ pub(crate) struct NameFilter {
 
 impl Users {
     pub(crate) async fn open(documents: Arc<dyn DocumentStore>) -> Result<Self, StoreError> {
-        let declared = Collection {
-            name: COLLECTION.to_owned(),
-            indexes: INDEXES,
-        };
-        documents.declare(&declared).await?;
+        documents.declare(&collection()).await?;
         Ok(Self { documents })
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use contracts::StreamKind;
 use msgqueue::Broker;
-use persistence::Stores;
+use persistence::{Collection, Stores};
 
 use crate::audit::Audit;
 use crate::config::{Defaults, Settings};
@@ -22,6 +22,8 @@ pub struct Profile {
     /// The kinds of streams that its journal holds.
     pub streams: &'static [StreamKind],
     pub views: fn() -> Vec<Arc<dyn View>>,
+    /// Collections that no log brings back.
+    pub kept: fn() -> Vec<Collection>,
     /// Its own rules about what its journal may hold.
     pub audit: fn() -> Box<dyn Audit>,
 }
@@ -81,6 +83,13 @@ impl Takeover {
         let stores = persistence::open(&settings.store).await?;
         store_marks::claim(&stores, settings).await?;
         Ok(Self { stores, _lock: lock })
+    }
+
+    /// Opens another store for the same service, or makes it.
+    pub async fn open_other(&self, settings: &Settings) -> Result<Stores, StartError> {
+        let stores = persistence::open(&settings.store).await?;
+        store_marks::claim(&stores, settings).await?;
+        Ok(stores)
     }
 
     /// # Errors

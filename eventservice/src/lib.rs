@@ -44,6 +44,7 @@ pub const PROFILE: Profile = Profile {
     defaults: &DEFAULTS,
     streams: &[StreamKind::Event, StreamKind::Location],
     views: all_views,
+    kept: Vec::new,
     audit: || Box::new(HistoryAudit::default()),
 };
 

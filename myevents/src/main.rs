@@ -7,6 +7,7 @@ mod demo;
 mod export;
 mod interrupt;
 mod load;
+mod move_store;
 mod output;
 mod parked;
 mod rebuild;
@@ -58,6 +59,8 @@ enum Command {
     Republish(republish::Options),
     /// Fill a service's empty journal from an exported log
     Restore(restore::Options),
+    /// Copy a service's data to an empty store of another kind or place, and compare both
+    Move(move_store::Options),
 }
 
 fn main() -> ExitCode {
@@ -71,5 +74,6 @@ fn main() -> ExitCode {
         Command::Export(options) => binary::run(export::run(options)),
         Command::Republish(options) => binary::run(republish::run(options)),
         Command::Restore(options) => binary::run(restore::run(options)),
+        Command::Move(options) => binary::run(move_store::run(options)),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn burst(options: &Options) -> Outcome<Vec<Row>> {
     let length = Duration::from_secs(options.seconds);
     let (mut bares, mut hots, mut manys, mut drains) = (vec![], vec![], vec![], vec![]);
     for _ in 0..options.turns {
-        let bare = bare().await?;
+        let bare = bare(CONNECTIONS).await?;
         let (hot, drain) = of_platform(1, length).await?;
         let (many, _) = of_platform(MANY_EVENTS, length).await?;
         note(&format!(
@@ -68,11 +68,11 @@ pub(crate) async fn burst(options: &Options) -> Outcome<Vec<Row>> {
 pub(crate) async fn sustained(options: &Options) -> Outcome<Row> {
     let (mut ratios, mut rates, mut lags) = (vec![], vec![], vec![]);
     for _ in 0..options.turns {
-        let bare = bare().await?;
+        let bare = bare(CONNECTIONS).await?;
         let platform = platform(None).await?;
         let event = events(&platform, 1).await?;
         let (load, lag) = tokio::join!(
-            closed_loop(bookings(platform.url("booking API"), event, SUSTAINED_FOR)),
+            closed_loop(bookings(platform.url("booking API"), event, CONNECTIONS, SUSTAINED_FOR)),
             largest_backlog(&platform)
         );
         let load = accepted(load?)?;
@@ -124,9 +124,10 @@ async fn visibility(options: &Options, platform: Platform) -> Outcome<(f64, f64)
     Ok((milliseconds(0.5), milliseconds(0.99)))
 }
 
-async fn bare() -> Outcome<f64> {
+/// Bookings a second of the bare server.
+pub(super) async fn bare(connections: usize) -> Outcome<f64> {
     let bare = Bare::start("").await?;
-    let load = closed_loop(bookings(&bare.address, vec!["1".to_owned()], BARE_FOR)).await?;
+    let load = closed_loop(bookings(&bare.address, vec!["1".to_owned()], connections, BARE_FOR)).await?;
     Ok(accepted(load)?.a_second())
 }
 
@@ -135,23 +136,23 @@ async fn of_platform(count: usize, length: Duration) -> Outcome<(Load, Duration)
     let platform = platform(None).await?;
     let ids = events(&platform, count).await?;
     drained(&platform).await?;
-    let load = closed_loop(bookings(platform.url("booking API"), ids, length)).await?;
+    let load = closed_loop(bookings(platform.url("booking API"), ids, CONNECTIONS, length)).await?;
     let drain = drained(&platform).await?;
     platform.stop().await;
     Ok((accepted(load)?, drain))
 }
 
-fn bookings(address: &str, events: Vec<String>, length: Duration) -> Plan {
+pub(super) fn bookings(address: &str, events: Vec<String>, connections: usize, length: Duration) -> Plan {
     Plan {
         address: address.to_owned(),
-        connections: CONNECTIONS,
+        connections,
         length,
         paths: events.iter().map(|id| format!("/events/{id}/bookings")).collect(),
         body: Some(Bytes::from_static(br#"{"seats":1}"#)),
     }
 }
 
-fn accepted(load: Load) -> Outcome<Load> {
+pub(super) fn accepted(load: Load) -> Outcome<Load> {
     if load.others == 0 {
         return Ok(load);
     }

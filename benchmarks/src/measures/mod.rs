@@ -6,12 +6,14 @@ mod footprint;
 mod listening;
 mod operating;
 mod reading;
+mod replicas;
 
 use crate::brokers::Kind;
 
 use crate::Outcome;
 use crate::brokers;
 use crate::report::{Row, note};
+use crate::subjects::Servers;
 
 /// How long and how often.
 pub(crate) struct Options {
@@ -36,8 +38,11 @@ const AT_BROKERS: [(&str, Kind); 7] = [
     (booking::VISIBLE_KAFKA, Kind::Kafka),
 ];
 
+/// Those that need MongoDB and RabbitMQ.
+const ON_SERVERS: [&str; 4] = [replicas::HOT, replicas::SUSTAINED, replicas::TWO, replicas::LIST];
+
 /// Those that need nothing, and whose names begin the names of others.
-const ALONE: [&str; 2] = [booking::VISIBLE, operating::REBUILD];
+const ALONE: [&str; 4] = [booking::VISIBLE, operating::REBUILD, booking::SUSTAINED, reading::LIST];
 
 impl Options {
     fn wants(&self, name: &str) -> bool {
@@ -63,6 +68,9 @@ impl Options {
         for (name, kind) in needed {
             brokers::url(*kind).map_err(|error| format!("{name}: {error}"))?;
         }
+        for name in ON_SERVERS.iter().filter(|name| self.is_chosen(name)) {
+            Servers::place().map_err(|error| format!("{name}: {error}"))?;
+        }
         Ok(())
     }
 }
@@ -72,6 +80,7 @@ pub(crate) async fn all(options: &Options) -> Outcome<Vec<Row>> {
     options.check_brokers()?;
     let mut rows = of_platform(options).await?;
     rows.extend(at_brokers(options).await?);
+    rows.extend(of_replicas(options).await?);
     Ok(rows)
 }
 
@@ -106,6 +115,23 @@ async fn of_platform(options: &Options) -> Outcome<Vec<Row>> {
     }
     if options.wants(operating::REBUILD) {
         rows.extend(operating::rebuild(options).await?);
+    }
+    Ok(rows)
+}
+
+async fn of_replicas(options: &Options) -> Outcome<Vec<Row>> {
+    let mut rows = Vec::new();
+    if options.wants(replicas::HOT) {
+        rows.extend(replicas::hot(options).await?);
+    }
+    if options.wants(replicas::SUSTAINED) {
+        rows.push(replicas::sustained(options).await?);
+    }
+    if options.wants(replicas::TWO) {
+        rows.push(replicas::two(options).await?);
+    }
+    if options.wants(replicas::LIST) {
+        rows.push(replicas::list(options).await?);
     }
     Ok(rows)
 }

@@ -13,8 +13,8 @@ pub(crate) const LIST: &str = "list";
 
 const CONNECTIONS: usize = 64;
 const FOR: Duration = Duration::from_secs(4);
-const SHORT_LIST: usize = 1_000;
-const PAGE: &str = "/events?limit=50";
+pub(super) const SHORT_LIST: usize = 1_000;
+pub(super) const PAGE: &str = "/events?limit=50";
 
 /// `GET /events/{id}` to the same bytes from memory.
 pub(crate) async fn one(options: &Options) -> Outcome<Row> {
@@ -69,7 +69,7 @@ pub(crate) async fn list(options: &Options) -> Outcome<Row> {
     })
 }
 
-async fn rate(address: &str, path: &str) -> Outcome<f64> {
+pub(super) async fn rate(address: &str, path: &str) -> Outcome<f64> {
     let plan = Plan {
         address: address.to_owned(),
         connections: CONNECTIONS,

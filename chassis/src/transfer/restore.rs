@@ -3,23 +3,20 @@
 //! What it restores waits in the outbox. So a fresh broker gets everything, and one that has it already gets repeats,
 //! which consumers recognise.
 
-use std::collections::HashMap;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
-use contracts::{Envelope, Hash, StreamId, StreamKind};
-use futures::{StreamExt, TryStreamExt, stream};
+use contracts::{Envelope, Hash, StreamKind};
 use persistence::{AppendError, Commit, Journal, PutError, StoreError, Stores};
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::appending::Appending;
 use super::{Assembly, Incomplete, Lines, Taken};
 use crate::store_marks;
 
 /// Envelopes that are appended together.
 const BATCH: usize = 2_000;
-/// Streams that are appended to at the same time.
-const STREAMS: usize = 256;
 
 /// What was restored.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -90,7 +87,7 @@ async fn fill(
                 commits: work.restored.commits,
             });
         }
-        if work.waiting_envelopes >= BATCH {
+        if work.appending.envelopes >= BATCH {
             work.flush().await?;
         }
         seen(bytes);
@@ -98,26 +95,19 @@ async fn fill(
     work.finish().await
 }
 
-/// The commits of one stream that wait to be appended, each with the hash that it follows.
-type Waiting = Vec<(Hash, Commit)>;
-
 struct Work<'a> {
-    journal: Arc<dyn Journal>,
     kinds: &'a [StreamKind],
     assembly: Assembly,
-    waiting: HashMap<StreamId, Waiting>,
-    waiting_envelopes: usize,
+    appending: Appending,
     restored: Restored,
 }
 
 impl<'a> Work<'a> {
     fn new(journal: Arc<dyn Journal>, kinds: &'a [StreamKind]) -> Self {
         Self {
-            journal,
             kinds,
             assembly: Assembly::default(),
-            waiting: HashMap::new(),
-            waiting_envelopes: 0,
+            appending: Appending::to(journal),
             restored: Restored::default(),
         }
     }
@@ -143,27 +133,17 @@ impl<'a> Work<'a> {
     }
 
     fn wait(&mut self, envelopes: Vec<Envelope>, previous: Hash) {
-        let Some(stream) = envelopes.first().map(|first| first.stream.clone()) else {
-            return;
-        };
-        self.waiting_envelopes += envelopes.len();
         let commit = Commit {
             id: Uuid::now_v7(),
             envelopes: envelopes.into_iter().map(Arc::new).collect(),
         };
-        self.waiting.entry(stream).or_default().push((previous, commit));
+        self.appending.add(previous, commit);
     }
 
-    /// Appends what waits: the commits of a stream in order, streams side by side so that they share the disk's syncs.
     async fn flush(&mut self) -> Result<(), RestoreError> {
-        self.waiting_envelopes = 0;
-        let journal = &self.journal;
-        let appends = self.waiting.drain().map(|(_, commits)| append(journal, commits));
-        let mut appends = stream::iter(appends).buffer_unordered(STREAMS);
-        while let Some((commits, envelopes)) = appends.try_next().await? {
-            self.restored.commits += commits;
-            self.restored.envelopes += envelopes;
-        }
+        let appended = self.appending.flush().await?;
+        self.restored.commits += appended.commits;
+        self.restored.envelopes += appended.envelopes;
         Ok(())
     }
 
@@ -173,15 +153,4 @@ impl<'a> Work<'a> {
         self.restored.streams = self.assembly.streams();
         Ok(self.restored)
     }
-}
-
-/// Returns how many commits and envelopes they were.
-async fn append(journal: &Arc<dyn Journal>, commits: Waiting) -> Result<(u64, u64), RestoreError> {
-    let (mut count, mut envelopes) = (0, 0);
-    for (previous, commit) in commits {
-        count += 1;
-        envelopes += commit.envelopes.len() as u64;
-        journal.append(previous, &commit).await?;
-    }
-    Ok((count, envelopes))
 }

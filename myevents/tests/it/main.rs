@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a fault here is a failing test"
+    clippy::print_stdout,
+    reason = "a fault here is a failing test, and a test tells what it has seen"
 )]
 
 mod bad_input;
@@ -22,6 +23,7 @@ mod idempotency;
 mod journal;
 mod load;
 mod moving;
+mod moving_stores;
 mod originals;
 mod parked;
 mod racing;

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use futures::future::join_all;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use reqwest::Method;
 use serde_json::json;
-use testkit::servers::{Kind, shared};
+use testkit::history::{Address, Load, LoadOptions, Parts, check};
+use testkit::servers::{Kind, Server, shared};
 use testkit::{Client, Platform, PlatformBuilder, Reply, eventually};
 use uuid::Uuid;
 
@@ -30,12 +34,15 @@ struct Place {
 
 impl Place {
     async fn new(unguarded: &'static str) -> Self {
+        Self::at(&shared(Kind::MongoDb).await, &shared(Kind::RabbitMq).await, unguarded)
+    }
+
+    fn at(database: &str, broker: &str, unguarded: &'static str) -> Self {
         let name = format!("test-{}", Uuid::now_v7().simple());
-        let database = shared(Kind::MongoDb).await;
         Self {
-            events: Kind::MongoDb.place(&database, &format!("{name}-event")),
-            bookings: Kind::MongoDb.place(&database, &format!("{name}-booking")),
-            broker: Kind::RabbitMq.place(&shared(Kind::RabbitMq).await, &name),
+            events: Kind::MongoDb.place(database, &format!("{name}-event")),
+            bookings: Kind::MongoDb.place(database, &format!("{name}-booking")),
+            broker: Kind::RabbitMq.place(broker, &name),
             unguarded,
         }
     }
@@ -213,6 +220,94 @@ async fn replicas_that_do_not_look_at_each_other_oversell() {
     assert!(walked.await.is_err(), "nothing was oversold");
     for replica in replicas {
         replica.kill().await;
+    }
+}
+
+/// Kills one of the processes, the database or the broker, and starts it again.
+async fn hurt(trial: &mut Trial, random: &mut StdRng) {
+    match random.random_range(0..6) {
+        0 => trial.database.kill_and_begin().await,
+        1 => trial.broker.kill_and_begin().await,
+        _ => {
+            let killed = trial.replicas.remove(random.random_range(0..REPLICAS));
+            trial.address.set_all(&trial.replicas);
+            killed.kill().await;
+            trial.replicas.push(trial.place.start().await);
+            trial.address.set_all(&trial.replicas);
+        }
+    }
+}
+
+/// Replicas on a database and a broker of their own.
+struct Trial {
+    database: Hurt,
+    broker: Hurt,
+    place: Place,
+    replicas: Vec<Platform>,
+    address: Address,
+}
+
+/// A server, but while something is done to it.
+struct Hurt(Option<Server>);
+
+impl Hurt {
+    async fn start(kind: Kind) -> Self {
+        Self(Some(Server::start(kind).await))
+    }
+
+    fn url(&self) -> String {
+        self.0.as_ref().unwrap().url()
+    }
+
+    async fn restart(&mut self, end: fn(&mut Server)) {
+        let ended = self.0.take().unwrap().after(end).await;
+        self.0 = Some(ended.after(Server::begin).await);
+    }
+
+    async fn kill_and_begin(&mut self) {
+        self.restart(Server::kill).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_killed_nothing_is_lost_or_happens_twice() {
+    let (database, mut broker) = (Hurt::start(Kind::MongoDb).await, Hurt::start(Kind::RabbitMq).await);
+    let place = Place::at(&database.url(), &broker.url(), "");
+    let replicas = place.start_many().await;
+    // This version of RabbitMQ does not find a stream again that it was killed with just after it was made.
+    broker.restart(Server::stop).await;
+    let address = Address::default();
+    address.set_all(&replicas);
+    let load = Load::start(&address, LoadOptions::default());
+    let mut trial = Trial {
+        database,
+        broker,
+        place,
+        replicas,
+        address,
+    };
+    let mut random = StdRng::seed_from_u64(20);
+    for _ in 0..20 {
+        load.goes_on(random.random_range(5..80)).await;
+        hurt(&mut trial, &mut random).await;
+    }
+    load.goes_on(50).await;
+    let history = load.finish().await;
+    let parts = Parts {
+        event_store: trial.place.events.clone(),
+        booking_store: trial.place.bookings.clone(),
+        broker: trial.place.broker.clone(),
+        patience: Duration::from_secs(120),
+    };
+    let findings = check(&history, &trial.replicas[0].client(), &parts).await;
+    assert!(findings.is_empty(), "{findings}");
+    let folder = tempfile::tempdir().unwrap();
+    for service in ["booking", "event"] {
+        let said = trial.place.verify(service, folder.path()).await;
+        assert!(said.contains("Everything agrees."), "{said}");
+    }
+    for replica in trial.replicas {
+        replica.stop().await;
     }
 }
 

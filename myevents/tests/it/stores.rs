@@ -21,7 +21,7 @@ const BOUND: Duration = Duration::from_secs(25);
 const CLIENTS: usize = 8;
 
 /// A platform on the databases of a server, with the embedded broker.
-async fn platform_at(folder: &TempDir, database: &str, unguarded: &str) -> Platform {
+async fn platform_at(folder: &TempDir, database: &str) -> Platform {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
         .folder(folder.path())
         .variable("MYEVENTS_EVENT__STORE", &of(database, "event"))
@@ -30,7 +30,6 @@ async fn platform_at(folder: &TempDir, database: &str, unguarded: &str) -> Platf
             "MYEVENTS_BROKER",
             &format!("embedded:{}", folder.path().join("broker").display()),
         )
-        .variable("MYEVENTS_UNGUARD", unguarded)
         .start()
         .await
 }
@@ -49,7 +48,7 @@ async fn sold_and_bookings(database: &str, event_id: &str) -> (u32, BTreeSet<Str
 async fn bookings_wait_for_a_store(hurt: fn(&mut Server), mend: fn(&mut Server)) {
     let server = Server::start(Kind::MongoDb).await;
     let folder = tempfile::tempdir().unwrap();
-    let platform = platform_at(&folder, &server.url(), "").await;
+    let platform = platform_at(&folder, &server.url()).await;
     let client = platform.client();
     let event_id = event_with_seats(&client, SEATS).await;
     let path = format!("/events/{event_id}/bookings");
@@ -111,33 +110,40 @@ async fn bookings_wait_for_a_mongodb_that_is_cut_off() {
     bookings_wait_for_a_store(|server| server.cut(), |server| server.mend()).await;
 }
 
-/// The write is done and its reply lost: whoever repeats it must not book twice. The driver's own repetition, which the
-/// server would recognise, is off.
+/// The write is done and its reply lost: whoever repeats it must not book twice. Nothing helps but that a journal knows its
+/// own commit again: the driver's own repetition, which the server would recognise, is off, and requests have no keys.
 #[tokio::test]
 async fn a_write_whose_reply_was_lost_books_once() {
-    const BOOKINGS: u32 = 100;
+    const BOOKINGS: usize = 50;
     let server = Server::start(Kind::MongoDb).await;
     let folder = tempfile::tempdir().unwrap();
     let url = format!("{}&retryWrites=false", server.url());
-    let platform = platform_at(&folder, &url, "").await;
+    let platform = platform_at(&folder, &url).await;
     let client = platform.client();
     let event_id = event_with_seats(&client, SEATS).await;
     let path = format!("/events/{event_id}/bookings");
-    let mut acknowledged = BTreeSet::new();
-    for number in 0..BOOKINGS {
+    let (mut acknowledged, mut unknown) = (BTreeSet::new(), 0);
+    for _ in 0..BOOKINGS {
         server.lose_replies(2);
-        let key = format!("booking {number}");
-        let booked = || async {
-            let reply = client
-                .post_with(&path, &[("Idempotency-Key", &key)], json!({"seats": 1}))
-                .await;
-            (reply.status == 201).then(|| reply.json()["id"].as_str().unwrap().to_owned())
-        };
-        acknowledged.insert(eventually("it is booked", booked).await);
+        let reply = client.post(&path, json!({"seats": 1})).await;
+        match reply.status {
+            201 => drop(acknowledged.insert(reply.json()["id"].as_str().unwrap().to_owned())),
+            _ => unknown += usize::from(reply.expect(503).is_object()),
+        }
     }
     server.lose_replies(0);
-    let (sold, bookings) = sold_and_bookings(&server.url(), &event_id).await;
-    assert_eq!((sold, bookings), (BOOKINGS, acknowledged));
+    let (_, bookings) = sold_and_bookings(&server.url(), &event_id).await;
+    println!(
+        "{} acknowledged, {unknown} not known, {} booked",
+        acknowledged.len(),
+        bookings.len()
+    );
+    assert!(acknowledged.is_subset(&bookings), "a booking is lost");
+    assert!(
+        bookings.len() <= acknowledged.len() + unknown,
+        "a booking was made twice"
+    );
+    assert!(unknown < BOOKINGS / 2, "most of them were not known");
     platform.stop().await;
     server.end_for_good().await;
 }
@@ -162,7 +168,7 @@ async fn survives(hurt: fn(&mut ReplicaSet)) {
     let set = ReplicaSet::start().await;
     let folder = tempfile::tempdir().unwrap();
     let database = set.url();
-    let platform = platform_at(&folder, &database, "").await;
+    let platform = platform_at(&folder, &database).await;
     let client = platform.client();
     let event_id = event_with_seats(&client, SEATS).await;
     let path = format!("/events/{event_id}/bookings");

@@ -1,17 +1,23 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::sync::watch;
 
 use crate::{Client, Platform};
 
-/// Where the platform is now: it comes back at another port after each crash, and clients find it here.
+/// Where the platform is now: it comes back at another port after each crash, and clients find it here. Of several
+/// processes they ask one after the other.
 #[derive(Debug, Clone)]
 pub struct Address {
-    current: watch::Sender<Option<Client>>,
+    current: watch::Sender<Vec<Client>>,
+    turn: Arc<AtomicUsize>,
 }
 
 impl Default for Address {
     fn default() -> Self {
         Self {
-            current: watch::Sender::new(None),
+            current: watch::Sender::new(Vec::new()),
+            turn: Arc::default(),
         }
     }
 }
@@ -24,18 +30,25 @@ impl Address {
     }
 
     pub fn set(&self, platform: &Platform) {
-        self.current.send_replace(Some(platform.client()));
+        self.set_all([platform]);
+    }
+
+    /// Processes of one platform.
+    pub fn set_all<'a>(&self, platforms: impl IntoIterator<Item = &'a Platform>) {
+        let clients = platforms.into_iter().map(Platform::client);
+        self.current.send_replace(clients.collect());
     }
 
     /// Clients wait until it is set again. Another process may get the port of one that has ended.
     pub fn clear(&self) {
-        self.current.send_replace(None);
+        self.set_all([]);
     }
 
     /// Waits until there is one.
     pub(super) async fn wait(&self) -> Client {
         let mut current = self.current.subscribe();
-        let found = current.wait_for(Option::is_some).await.unwrap();
-        found.clone().unwrap()
+        let found = current.wait_for(|clients| !clients.is_empty()).await.unwrap();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        found[turn % found.len()].clone()
     }
 }

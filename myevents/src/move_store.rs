@@ -1,0 +1,83 @@
+//! `myevents move`: takes a service's data from its store to another one, of whatever kind.
+
+use chassis::config::{Flags, Settings, SettingsError};
+use chassis::operator::Takeover;
+use chassis::service::StartError;
+use chassis::transfer::{Copied, CopyError, copy};
+use thiserror::Error;
+
+use crate::output;
+use crate::services::ServiceName;
+
+const EXAMPLES: &str = "\
+Examples:
+  myevents move event --to mongodb://db.example/
+  myevents move booking --to sqlite:/var/lib/myevents/booking
+
+Copies the journal, commit by commit, with what of it is still to be published, and users' names; then reads both stores and
+compares them. The store to move to has to be empty, and no process of the service may run meanwhile; the old store stays as
+it is. Then set the service's `store` to the new one: it builds its views from the log when it starts there.
+Where a move was broken off, remove what is in the new store and begin again: the service does not start on a part.";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Whose data
+    service: ServiceName,
+    #[command(flatten)]
+    flags: Flags,
+    /// URL of the store to move to
+    #[arg(long, value_name = "URL")]
+    to: String,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum CommandError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Open(#[from] StartError),
+    #[error("--to: {0}")]
+    To(StartError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
+    let settings = options.service.settings(&options.flags)?;
+    if !persistence::is_there(&settings.store) {
+        let store = persistence::without_secrets(&settings.store);
+        return Err(StartError::NoStore(store).into());
+    }
+    let profile = options.service.profile();
+    let to = Settings {
+        store: persistence::in_database(&options.to, profile.defaults.database),
+        ..settings.clone()
+    };
+    let takeover = Takeover::open(&settings).await?;
+    takeover.refuse_half_restored(&settings).await?;
+    let target = takeover.open_other(&to).await.map_err(CommandError::To)?;
+    let bar = output::counter("commits copied and compared");
+    let copied = copy(&takeover.stores, &target, &(profile.kept)(), &|commits| {
+        bar.inc(commits)
+    })
+    .await;
+    bar.finish_and_clear();
+    report(&copied?, &persistence::without_secrets(&to.store));
+    Ok(())
+}
+
+fn report(copied: &Copied, to: &str) {
+    let row = |name: &str, number| [name.to_owned(), output::count(number)];
+    let rows = [
+        row("streams", copied.streams),
+        row("commits", copied.commits),
+        row("still to be published", copied.unpublished),
+        row("envelopes", copied.envelopes),
+        row("documents", copied.documents),
+    ];
+    output::print(&format!(
+        "MOVED\n{}\nBoth stores have the same. The service's `store` is now {to}.",
+        output::table(&rows)
+    ));
+}
