@@ -32,13 +32,20 @@ impl Watermark {
     }
 
     pub(super) fn acknowledge(&mut self, offset: i64) {
+        // Mostly it is the first one: all before it have gone.
+        if self.handed_out.pop_front_if(|first| first.offset == offset).is_none() {
+            self.note_acknowledged(offset);
+        }
+        while self.handed_out.pop_front_if(|first| first.is_acknowledged).is_some() {}
+    }
+
+    fn note_acknowledged(&mut self, offset: i64) {
         let found = self
             .handed_out
             .binary_search_by_key(&offset, |handed_out| handed_out.offset);
         if let Some(handed_out) = found.ok().and_then(|at| self.handed_out.get_mut(at)) {
             handed_out.is_acknowledged = true;
         }
-        while self.handed_out.pop_front_if(|first| first.is_acknowledged).is_some() {}
     }
 
     /// The position that the broker should have and has not.

@@ -20,9 +20,8 @@ use crate::{Message, MessageError, Raw};
 
 const PREFIX: &str = "ce_";
 const CONTENT_TYPE: &str = "content-type";
-/// Room for what an envelope of ours usually has: bytes of names and values, and their number with the key and the value.
+/// Room for the names and values that an envelope of ours usually has.
 const USUAL_ATTRIBUTES: usize = 768;
-const USUAL_PIECES: usize = 36;
 const USUAL_HEADERS: usize = 17;
 
 /// The payload stays the text that it is: the hash is of that.
@@ -74,10 +73,14 @@ pub(super) fn place(record: &BorrowedMessage<'_>) -> String {
 /// A record as it came, copied in one piece. The driver's own could not leave its thread.
 #[derive(Debug)]
 pub(super) struct Record {
+    /// The key, the value, then each attribute's name and value, these with their lengths before them.
     bytes: Vec<u8>,
-    /// Where each piece of the bytes ends: the key, the value, then each attribute's name and value.
-    ends: Vec<usize>,
+    key_end: usize,
+    value_end: usize,
 }
+
+/// Of a length.
+const LENGTH: usize = size_of::<u32>();
 
 impl Record {
     pub(super) fn of(record: &BorrowedMessage<'_>) -> Self {
@@ -92,12 +95,15 @@ impl Record {
 
     /// Without attributes.
     pub(super) fn bare(key: &[u8], value: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(key.len() + value.len() + USUAL_ATTRIBUTES);
+        let value_end = key.len() + value.len();
+        let mut bytes = Vec::with_capacity(value_end + USUAL_ATTRIBUTES);
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(value);
-        let mut ends = Vec::with_capacity(USUAL_PIECES);
-        ends.extend([key.len(), bytes.len()]);
-        Self { bytes, ends }
+        Self {
+            bytes,
+            key_end: key.len(),
+            value_end,
+        }
     }
 
     fn add_attributes(&mut self, record: &BorrowedMessage<'_>) {
@@ -109,44 +115,52 @@ impl Record {
         }
     }
 
+    /// Kafka's messages are no longer than their lengths can say.
     fn add(&mut self, name: &str, value: &[u8]) {
         for piece in [name.as_bytes(), value] {
+            let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+            self.bytes.extend_from_slice(&length.to_le_bytes());
             self.bytes.extend_from_slice(piece);
-            self.ends.push(self.bytes.len());
         }
     }
 
     fn drop_attributes(&mut self) {
-        self.bytes.truncate(self.ends[1]);
-        self.ends.truncate(2);
+        self.bytes.truncate(self.value_end);
     }
 
     /// What it takes in memory.
     pub(super) fn size(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+        self.bytes.capacity() + size_of::<Self>()
     }
 
     fn key(&self) -> &[u8] {
-        &self.bytes[..self.ends[0]]
+        &self.bytes[..self.key_end]
     }
 
     fn value(&self) -> &[u8] {
-        &self.bytes[self.ends[0]..self.ends[1]]
+        &self.bytes[self.key_end..self.value_end]
     }
 
-    fn attributes(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
-        self.ends[1..].windows(3).step_by(2).map(|ends| {
-            let (name, value) = (ends[0]..ends[1], ends[1]..ends[2]);
-            (&self.bytes[name], &self.bytes[value])
-        })
+    fn attributes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = &self.bytes[self.value_end..];
+        std::iter::from_fn(move || Some((take_piece(&mut rest)?, take_piece(&mut rest)?)))
     }
+}
+
+/// `None` at the end.
+fn take_piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, behind) = rest.split_first_chunk::<LENGTH>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (piece, behind) = behind.split_at_checked(length)?;
+    *rest = behind;
+    Some(piece)
 }
 
 impl Attributes for Record {
     /// Of several with one name the last one counts.
     fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
-        let mut found = self.attributes().rev().filter(|(own, _)| *own == name.as_bytes());
-        found.next().map(|(_, value)| String::from_utf8_lossy(value))
+        let found = self.attributes().filter(|(own, _)| *own == name.as_bytes()).last();
+        found.map(|(_, value)| String::from_utf8_lossy(value))
     }
 }
 
