@@ -43,6 +43,9 @@ const SURE: u32 = 32;
 /// Behind a conflict whoever has committed lets others go first for so many commits, or who has the most clients and never
 /// waits would leave others nothing.
 const RIVALLED: u32 = 32;
+/// So many round trips another one needs to look, decide and append.
+const TURN: u32 = 2;
+const LONGEST_LINGER: Duration = Duration::from_millis(50);
 
 pub(crate) struct Clerk<A: Aggregate> {
     shared: Arc<Shared<A>>,
@@ -181,7 +184,7 @@ impl<A: Aggregate> Clerk<A> {
             let started = Instant::now();
             let (is_appended, ahead) = self.commit(&draft).await?;
             if is_appended {
-                self.linger = (self.rivalled > 0).then(|| started.elapsed());
+                self.linger = (self.rivalled > 0).then(|| (started.elapsed() * TURN).min(LONGEST_LINGER));
                 self.rivalled = self.rivalled.saturating_sub(1);
                 return Ok(self.keep(draft, ahead));
             }
@@ -309,8 +312,11 @@ impl<A: Aggregate> Clerk<A> {
     /// Reads what the other writer wrote, after a moment that grows with the crowd and differs between replicas.
     async fn step_back(&mut self, attempt: u32) {
         self.shared.metrics.conflict();
-        let longest = 1_u64 << attempt.min(5);
-        sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
+        // Who was first lingers: the first try behind that needs no pause.
+        if attempt > 0 {
+            let longest = 1_u64 << attempt.min(5);
+            sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
+        }
         self.rivalled = RIVALLED;
         self.catch_up().await;
     }
@@ -394,7 +400,8 @@ fn decide<A: Aggregate>(live: &Live<A>, stream: &StreamId, jobs: &[Job<A>], cloc
     batch::decide(live, stream, jobs.iter().map(|job| &job.request), clock.now())
 }
 
-/// An append whose outcome is unknown is repeated as it is: the journal knows its own commit again.
+/// An append whose outcome is unknown is repeated as it is: the journal knows its own commit again. That a repetition could
+/// not be made tells nothing of the one before.
 async fn append<A: Aggregate>(journal: &dyn Journal, draft: &Draft<A>) -> Result<(), AppendError> {
     let envelopes = draft
         .recorded
@@ -413,6 +420,7 @@ async fn append<A: Aggregate>(journal: &dyn Journal, draft: &Draft<A>) -> Result
                 sleep(UNKNOWN_PAUSE * attempt).await;
                 attempt += 1;
             }
+            Err(AppendError::Store(error)) if attempt > 1 => return Err(StoreError::Unknown(Box::new(error)).into()),
             outcome => return outcome,
         }
     }

@@ -11,6 +11,9 @@ use crate::{Delivery, DeliveryTag};
 const MAX_READY: usize = 16_384;
 const MAX_READY_BYTES: usize = 24 << 20;
 
+/// Behind one that is never acknowledged no more are handed out than this.
+const MAX_OUTSTANDING: usize = 1 << 20;
+
 #[derive(Default)]
 pub(super) struct Book {
     partitions: BTreeMap<i32, Partition>,
@@ -93,7 +96,9 @@ impl Book {
     }
 
     pub(super) fn hand_out(&mut self, max: usize) -> Vec<Delivery> {
-        let count = max.min(self.ready.len());
+        let count = max
+            .min(self.ready.len())
+            .min(MAX_OUTSTANDING.saturating_sub(self.outstanding.len()));
         let mut batch = Vec::with_capacity(count);
         for _ in 0..count {
             let Some(ready) = self.ready.pop_front() else { break };

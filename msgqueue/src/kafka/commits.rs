@@ -16,6 +16,9 @@ use super::exchange::{Exchange, Waiter};
 use super::rebalances::Rebalances;
 use crate::BrokerError;
 
+/// A member looks more often than this while it runs.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
 pub(super) struct Commits {
     topic: String,
     requests: SyncSender<TopicPartitionList>,
@@ -27,7 +30,9 @@ pub(super) struct Commits {
 pub(super) struct UnderWay {
     pub(super) due: Vec<Place>,
     pub(super) waiters: Vec<Waiter>,
-    since: Instant,
+    /// For how long it was waited for, and when that was counted last.
+    waited: Duration,
+    looked: Instant,
 }
 
 impl Commits {
@@ -57,9 +62,12 @@ impl Commits {
         })
     }
 
-    /// For how long one has been under way.
-    pub(super) fn pending(&self) -> Option<Duration> {
-        self.under_way.as_ref().map(|commit| commit.since.elapsed())
+    /// For how long one is waited for. Time in which this process stood still does not count.
+    pub(super) fn pending(&mut self) -> Option<Duration> {
+        let commit = self.under_way.as_mut()?;
+        commit.waited += commit.looked.elapsed().min(LONGEST_LOOK);
+        commit.looked = Instant::now();
+        Some(commit.waited)
     }
 
     /// Only while none is under way.
@@ -71,7 +79,8 @@ impl Commits {
         self.under_way = Some(UnderWay {
             due,
             waiters,
-            since: Instant::now(),
+            waited: Duration::ZERO,
+            looked: Instant::now(),
         });
         match self.requests.try_send(positions) {
             Ok(()) => Ok(()),

@@ -47,8 +47,7 @@ pub(super) struct Member {
     queues: BTreeMap<i32, PartitionQueue<Rebalances>>,
     leaving: Option<Leaving>,
     commits: Commits,
-    /// Since when commits fail.
-    failing: Option<Instant>,
+    failing: Option<Failing>,
     group: Membership,
     topic: String,
 }
@@ -58,6 +57,13 @@ pub(super) struct Membership {
     pub(super) drops: Arc<Drops>,
     /// The count of drops when it joined.
     pub(super) since: i64,
+}
+
+/// Commits that fail: since when, and when the last one did.
+#[derive(Clone, Copy)]
+struct Failing {
+    since: Instant,
+    last: Instant,
 }
 
 /// Partitions that go to another member when what is under way is done.
@@ -121,6 +127,9 @@ impl Member {
             self.exchange.bell.wait(if is_busy { BUSY } else { IDLE });
         };
         tracing::debug!(group = self.group.name, ?end, "a subscription ends");
+        if let Some((commit, Ok(()))) = self.commits.settled() {
+            self.note_committed(commit);
+        }
         self.exchange.give_back(self.commits.give_up());
         self.exchange.end(end);
         self.close();
@@ -218,7 +227,9 @@ impl Member {
         let is_settled = self
             .exchange
             .with_book(|book| numbers(&leaving.list).all(|partition| book.is_settled(partition)));
-        let is_over = is_settled || Instant::now() >= leaving.until || self.consumer.assignment_lost();
+        // A commit under way would be made by a member that has given them away.
+        let may_leave = self.commits.pending().is_none() && (is_settled || Instant::now() >= leaving.until);
+        let is_over = may_leave || self.consumer.assignment_lost();
         if !is_over {
             self.leaving = Some(leaving);
             return Ok(());
@@ -236,9 +247,11 @@ impl Member {
         })
     }
 
-    /// Takes turns until nothing is there or there is no room. Whoever waits for a commit does not wait for that.
+    /// Takes turns until nothing is there, there is no room, or something else may have to be heard. Whoever waits for a
+    /// commit does not wait for that.
     fn fetch(&mut self) -> Result<(), End> {
         let partitions: Vec<i32> = self.queues.keys().copied().collect();
+        let until = Instant::now() + IDLE;
         loop {
             let mut count = 0;
             for partition in &partitions {
@@ -248,6 +261,10 @@ impl Member {
                 }
             }
             if count == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                self.exchange.bell.ring();
                 return Ok(());
             }
         }
@@ -294,6 +311,7 @@ impl Member {
                 Err(fault.into())
             }
             Some(_) => Ok(()),
+            None if self.failing.is_some_and(|failing| failing.last.elapsed() < BUSY) => Ok(()),
             None => self.begin_commit(),
         }
     }
@@ -318,7 +336,9 @@ impl Member {
 
     /// A group that is just sharing out its partitions takes no commits, and a coordinator may be moving.
     fn commit_later(&mut self, error: &KafkaError) -> Result<(), End> {
-        let since = *self.failing.get_or_insert_with(Instant::now);
+        let last = Instant::now();
+        let since = self.failing.map_or(last, |failing| failing.since);
+        self.failing = Some(Failing { since, last });
         let is_hopeless = code(error).is_some_and(is_refusal);
         if is_hopeless || since.elapsed() > COMMIT_PATIENCE {
             return Err(self.rebalances.complaints.fault("acknowledging", error).into());
@@ -346,8 +366,9 @@ impl Member {
 }
 
 impl Drop for Member {
-    /// However its thread ended, nobody waits for it.
+    /// However its thread ended, nobody waits for it, and it takes no more partitions.
     fn drop(&mut self) {
+        self.rebalances.close();
         self.exchange.end(End::Closed);
     }
 }

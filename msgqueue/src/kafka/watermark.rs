@@ -21,8 +21,11 @@ struct HandedOut {
 }
 
 impl Watermark {
-    /// Offsets are handed out in ascending order.
+    /// Offsets are handed out in ascending order, unless the log was cut off: then what was before is no more.
     pub(super) fn hand_out(&mut self, offset: i64) {
+        if offset < self.end {
+            *self = Self::default();
+        }
         self.handed_out.push_back(HandedOut {
             offset,
             is_acknowledged: false,

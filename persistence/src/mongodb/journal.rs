@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use contracts::{Hash, StreamId};
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
-use mongodb::options::IndexOptions;
+use mongodb::options::{IndexOptions, ReadConcern};
 use mongodb::{Collection, IndexModel};
 
 use super::database::{Database, read, read_all, write};
@@ -113,14 +113,22 @@ impl MongoJournal {
         if self.ends.tells(&commit.stream, base, previous) {
             return Ok(true);
         }
-        let before = self.last_below(&commit.stream, commit.first).await?;
-        Ok(before
-            .is_some_and(|before| last_version(&before) == Some(base) && before.get_str("hash").ok() == Some(previous)))
+        for concern in looks() {
+            let before = self.below(&commit.stream, commit.first, concern).await?;
+            let ends_there = |before: &RawDocumentBuf| {
+                (last_version(before), before.get_str("hash").ok()) == (Some(base), Some(previous))
+            };
+            if before.as_ref().is_some_and(ends_there) {
+                self.ends.note(&commit.stream, base, previous);
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// After an append that did not go through: it may have been written by an earlier try, or another one was first.
     async fn look_again(&self, commit: &StoredCommit) -> Result<(), AppendError> {
-        let there = read(self.commits.find_one(doc! { "_id": key(&commit.stream, commit.first) })).await?;
+        let there = self.at(&commit.stream, commit.first).await.map_err(unknown)?;
         let is_own = |there: RawDocumentBuf| {
             let text = |name| there.get_str(name).ok();
             let own = (Some(commit.id.as_str()), Some(commit.hash.as_str()), Some(commit.last));
@@ -142,8 +150,29 @@ impl MongoJournal {
     }
 
     async fn last_below(&self, stream: &str, first: u64) -> Result<Option<RawDocumentBuf>, StoreError> {
+        self.below(stream, first, ReadConcern::majority()).await
+    }
+
+    async fn below(
+        &self,
+        stream: &str,
+        first: u64,
+        concern: ReadConcern,
+    ) -> Result<Option<RawDocumentBuf>, StoreError> {
         let range = doc! { "$gte": key(stream, 0), "$lt": key(stream, first) };
-        read(self.commits.find_one(doc! { "_id": range }).sort(doc! { "_id": -1 })).await
+        let find = self.commits.find_one(doc! { "_id": range }).sort(doc! { "_id": -1 });
+        read(find.read_concern(concern)).await
+    }
+
+    /// The commit that begins there.
+    async fn at(&self, stream: &str, first: u64) -> Result<Option<RawDocumentBuf>, StoreError> {
+        for concern in looks() {
+            let find = self.commits.find_one(doc! { "_id": key(stream, first) });
+            if let Some(found) = read(find.read_concern(concern)).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     fn known(&self, stream: &StreamId, commit: &RawDocument) -> Result<Commit, StoreError> {
@@ -170,6 +199,17 @@ impl Ends {
         }
         ends.insert(stream.to_owned(), (version, hash.to_owned()));
     }
+}
+
+/// What is found is there for ever. Whoever finds nothing has to look again and be sure: a new primary learns only after a
+/// moment what a majority has.
+fn looks() -> [ReadConcern; 2] {
+    [ReadConcern::majority(), ReadConcern::linearizable()]
+}
+
+/// Of a look at what an earlier try may have done: where that fails, nobody knows.
+fn unknown(error: StoreError) -> StoreError {
+    StoreError::Unknown(Box::new(error))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -15,8 +15,8 @@ use crate::{Indexed, Search, StoreError, tokens};
 
 /// From this many matches on, the chance to meet one soon is better along the ids than along the words.
 const MANY_MATCHES: u64 = 2_000;
-/// In one request; each has up to 500 words.
-const ENTRIES: usize = 200;
+/// In one request; each has up to 500 words of up to 64 characters, and the server takes 16 MB at once.
+const ENTRIES: usize = 50;
 
 pub(super) struct MongoSearch {
     catalogue: Arc<Catalogue>,

@@ -16,8 +16,8 @@ use crate::{Expect, PutError, StoreError, Write};
 
 /// In one request.
 const MAX_WRITES: usize = 1_000;
-/// The server takes 48 MB at once.
-const MAX_BYTES: usize = 8 << 20;
+/// Of JSON. The server takes 16 MB at once, and as BSON a list of numbers takes six times as much.
+const MAX_BYTES: usize = 2 << 20;
 /// ConversionFailure.
 const STALE: i32 = 241;
 

@@ -69,7 +69,13 @@ impl ReplicaSet {
             // Sooner than by default, when its primary is lost.
             "settings": { "electionTimeoutMillis": 2_000 },
         };
-        tell(members[0].port(), &doc! { "replSetInitiate": set }).unwrap();
+        let initiate = doc! { "replSetInitiate": set };
+        let deadline = Instant::now() + ELECTION;
+        // It says no until all have started as a whole.
+        while let Err(why) = tell(members[0].port(), &initiate) {
+            assert!(Instant::now() < deadline, "{why}");
+            sleep(LOOK);
+        }
         let set = Self { members };
         set.wait_for_primary();
         set
@@ -106,9 +112,11 @@ impl ReplicaSet {
         // It ends the connection that told it.
         let _ = tell(
             self.members[primary].port(),
-            &doc! { "replSetStepDown": 5, "force": true },
+            &doc! { "replSetStepDown": 30, "force": true },
         );
-        self.wait_for_primary();
+        while self.wait_for_primary() == primary {
+            sleep(LOOK);
+        }
     }
 
     /// SIGKILL, and another one is elected; then it comes back as one of the others. Blocks until it has.
@@ -181,6 +189,8 @@ fn command(place: &Place) -> Command {
         .args(["--bind_ip", "127.0.0.1", "--port", &place.port.to_string()])
         .args(["--replSet", REPLICA_SET, "--oplogSize", "128"])
         .args(["--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--quiet"])
+        // It would wait for others to take over.
+        .args(["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"])
         .arg("--dbpath")
         .arg(place.folder.join("data"));
     command
@@ -274,5 +284,9 @@ fn tell_at(server: &str, database: &str, command: &Document) -> io::Result<Docum
     server.write_all(&message)?;
     let mut head = [0; 21];
     server.read_exact(&mut head)?;
-    Document::from_reader(server).map_err(io::Error::other)
+    let reply = Document::from_reader(server).map_err(io::Error::other)?;
+    match reply.get_f64("ok") {
+        Ok(ok) if ok > 0.0 => Ok(reply),
+        _ => Err(io::Error::other(reply.to_string())),
+    }
 }

@@ -67,11 +67,11 @@ impl Drop for Proxy {
 }
 
 fn pass_on(shared: &Arc<Mutex<State>>, client: TcpStream, to: u16) -> io::Result<()> {
+    let server = TcpStream::connect(("127.0.0.1", to))?;
     let mut state = shared.lock().unwrap();
     if state.is_cut {
         return Ok(());
     }
-    let server = TcpStream::connect(("127.0.0.1", to))?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (asking, answering) = (
