@@ -40,7 +40,7 @@ where
     telemetry::start(&settings.logging);
     run(async move {
         let mut shutdown = Shutdown::listen().map_err(StartError::Signals)?;
-        // A start may wait for its broker.
+        // A start may wait for its store or its broker.
         let Some(started) = shutdown.or(start(settings, Arc::new(SystemClock))).await else {
             return Ok(());
         };

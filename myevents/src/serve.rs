@@ -35,7 +35,7 @@ async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
         let events = eventservice::start(events, clock.clone()).await?;
         Ok::<_, StartError>((events, bookingservice::start(bookings, clock).await?))
     };
-    // A start may wait for its broker.
+    // A start may wait for its store or its broker.
     let Some(started) = shutdown.or(starting).await else {
         return Ok(());
     };

@@ -55,7 +55,7 @@ fn hopeless(error: &Error) -> Option<StoreError> {
 }
 
 /// The server's number for what went wrong.
-pub(super) fn number(error: &Error) -> Option<i32> {
+fn number(error: &Error) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(command) => Some(command.code),
         ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),

@@ -50,11 +50,6 @@ impl Proxy {
         self.state.lock().unwrap().losses = count;
     }
 
-    /// How many of them have not been lost yet.
-    pub(super) fn losses_left(&self) -> usize {
-        self.state.lock().unwrap().losses
-    }
-
     pub(super) fn mend(&self) {
         self.state.lock().unwrap().is_cut = false;
     }

@@ -252,11 +252,6 @@ impl Server {
         self.network().lose_replies(count);
     }
 
-    /// How many of them have not been lost yet.
-    pub fn losses_left(&self) -> usize {
-        self.network().losses_left()
-    }
-
     fn network(&self) -> &Proxy {
         self.proxy.as_ref().expect("it has a network of its own")
     }
