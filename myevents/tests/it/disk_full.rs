@@ -16,6 +16,9 @@ use crate::small_disk::{SmallDisk, may_mount};
 use crate::support::{Outcome, event_with_seats, operate};
 use crate::trial::Trial;
 
+/// MiB. A load writes on while it is waited for, and what each of five files has written lately may come to 32 MiB before
+/// its room is used again: on less, the disk is full again by itself.
+const ROOM: u32 = 256;
 /// More bookings than what the store has set aside has room for.
 const MANY: u32 = 20_000;
 /// Requests that have to succeed while views are behind: clients that read wait long for each reply.
@@ -140,7 +143,7 @@ async fn the_whole_data_folder() {
     if !may_mount("disk_full::the_whole_data_folder") {
         return;
     }
-    let (disk, trial) = (SmallDisk::mount(24), Trial::new());
+    let (disk, trial) = (SmallDisk::mount(ROOM), Trial::new());
     let builder = trial.builder().folder(disk.path());
     let parts = Parts::of_folder(disk.path());
     fill_up(&trial, &disk, builder, &parts, Felt::Refused)
@@ -158,7 +161,7 @@ fn move_file(trial: &Trial, disk: &SmallDisk, name: &str) {
 
 /// With one file on the small disk.
 async fn fill_up_beneath(trial: &Trial, file: &str, felt: Felt) -> Findings {
-    let disk = SmallDisk::mount(24);
+    let disk = SmallDisk::mount(ROOM);
     move_file(trial, &disk, file);
     let findings = fill_up(trial, &disk, trial.builder(), &Parts::of_folder(trial.folder()), felt).await;
     if findings.is_empty() {
@@ -206,7 +209,7 @@ async fn an_acknowledgement_before_its_effects_is_found_to_lose_messages() {
 }
 
 async fn fill_up_beneath_the_broker(trial: &Trial) -> Findings {
-    let disk = SmallDisk::mount(24);
+    let disk = SmallDisk::mount(ROOM);
     let broker = trial.folder().join("broker");
     symlink(disk.path(), &broker).unwrap();
     let felt = Felt::Behind(&["event.relay", "booking.relay"]);
