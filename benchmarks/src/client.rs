@@ -28,6 +28,8 @@ pub(crate) struct Load {
     pub(crate) answered: u64,
     /// Answers that were not as expected.
     pub(crate) others: u64,
+    /// The first of them.
+    pub(crate) other: Option<String>,
     pub(crate) took: Duration,
     /// Microseconds from request to the end of the answer.
     pub(crate) latencies: Histogram<u64>,
@@ -38,6 +40,12 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) token: Option<String>,
     pub(crate) body: Bytes,
+}
+
+impl Answer {
+    fn told(&self) -> String {
+        format!("{} {}", self.status, String::from_utf8_lossy(&self.body))
+    }
 }
 
 impl Load {
@@ -105,6 +113,7 @@ pub(crate) async fn closed_loop(plan: Plan) -> Outcome<Load> {
     let mut load = Load {
         answered: 0,
         others: 0,
+        other: None,
         took: Duration::ZERO,
         latencies: histogram()?,
     };
@@ -112,6 +121,7 @@ pub(crate) async fn closed_loop(plan: Plan) -> Outcome<Load> {
         let one = client.await??;
         load.answered += one.answered;
         load.others += one.others;
+        load.other = load.other.or(one.other);
         load.latencies.add(one.latencies)?;
     }
     load.took = began.elapsed();
@@ -123,6 +133,7 @@ async fn ask_until(plan: Arc<Plan>, number: usize, until: Instant) -> Outcome<Lo
     let mut load = Load {
         answered: 0,
         others: 0,
+        other: None,
         took: Duration::ZERO,
         latencies: histogram()?,
     };
@@ -146,6 +157,7 @@ async fn ask_until(plan: Arc<Plan>, number: usize, until: Instant) -> Outcome<Lo
             load.answered += 1;
         } else {
             load.others += 1;
+            load.other.get_or_insert_with(|| answer.told());
         }
     }
     Ok(load)

@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Defaults, Flags, Settings};
 use crate::http::server::Api;
 use crate::service::{Endpoints, Service, StartError};
+use crate::shown_url::without_secrets;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -101,11 +102,8 @@ pub fn print_banner(services: &[(&Settings, Endpoints)]) {
             text += &format!("  {name:<8} metrics  http://{metrics}/metrics\n");
         }
         text += &format!("  {name:<8} docs     http://{}/docs\n", endpoints.http);
-        text += &format!(
-            "  {name:<8} store    {}\n",
-            persistence::without_secrets(&settings.store)
-        );
-        text += &format!("  {name:<8} broker   {}\n", msgqueue::without_secrets(&settings.broker));
+        text += &format!("  {name:<8} store    {}\n", without_secrets(&settings.store));
+        text += &format!("  {name:<8} broker   {}\n", without_secrets(&settings.broker));
     }
     text += "\nCtrl-C ends it; everything is kept.\n\n";
     // Where standard output is closed there is nobody to tell.

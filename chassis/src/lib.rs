@@ -25,6 +25,7 @@ mod reach;
 mod recorded;
 pub mod relay;
 pub mod service;
+mod shown_url;
 pub mod shutdown;
 mod store_marks;
 pub mod telemetry;
@@ -35,3 +36,4 @@ mod watch;
 
 pub use causes::causes;
 pub use recorded::Recorded;
+pub use shown_url::without_secrets;

@@ -12,6 +12,7 @@ use persistence::{Collection, Stores};
 use crate::audit::Audit;
 use crate::config::{Defaults, Settings};
 use crate::service::{self, StartError};
+use crate::shown_url::without_secrets;
 use crate::views::{Generation, Generations, View};
 use crate::{lost_journal, policies, store_marks};
 
@@ -58,14 +59,14 @@ impl Workplace {
 
     async fn open_where(settings: Settings, needs_log: fn(has_views: bool) -> bool) -> Result<Self, StartError> {
         if !persistence::is_there(&settings.store) {
-            return Err(StartError::NoStore(persistence::without_secrets(&settings.store)));
+            return Err(StartError::NoStore(without_secrets(&settings.store)));
         }
         let stores = persistence::open(&settings.store).await?;
         store_marks::claim(&stores, &settings).await?;
         let generations = Generations::open(Arc::clone(&stores.documents)).await?;
         let has_views = generations.find_live().await?.is_some();
         if needs_log(has_views) && !msgqueue::is_there(&settings.broker) {
-            return Err(StartError::NoLog(msgqueue::without_secrets(&settings.broker)));
+            return Err(StartError::NoLog(without_secrets(&settings.broker)));
         }
         let broker = msgqueue::open(&settings.broker).await?;
         Ok(Self {

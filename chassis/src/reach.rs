@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::faults;
 use crate::relay::backoff;
 use crate::service::StartError;
+use crate::shown_url::without_secrets;
 use crate::store_marks;
 
 /// A start that tries again until a server is there.
@@ -28,15 +29,11 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn for_broker(url: &str) -> Self {
-        Self::of("broker", msgqueue::without_secrets(url), !msgqueue::is_embedded(url))
+        Self::of("broker", without_secrets(url), !msgqueue::is_embedded(url))
     }
 
     fn for_store(url: &str) -> Self {
-        Self::of(
-            "store",
-            persistence::without_secrets(url),
-            !persistence::is_embedded(url),
-        )
+        Self::of("store", without_secrets(url), !persistence::is_embedded(url))
     }
 
     fn of(part: &'static str, place: String, may_pass: bool) -> Self {

@@ -34,6 +34,7 @@ use crate::policies::{self, Policies, Policy};
 use crate::pulse::Pulse;
 use crate::reach::{self, Waiting};
 use crate::relay::Relay;
+use crate::shown_url::without_secrets;
 use crate::tls::{self, CertificateFiles, TlsError};
 use crate::views::{Feeding, Follower, Generations, LiveViews, View, Views};
 use crate::watch::watched;
@@ -67,9 +68,10 @@ pub enum StartError {
     )]
     LostJournal { store: String, service: &'static str },
     #[error(
-        "the store {store} has only a part of what the {service} service once wrote, because its restore did not end: \
-         empty its journal (in a folder remove `journal.sqlite` and what is named after it, in MongoDB the collection \
-         `commits`), and let `myevents restore {service}` come to its end"
+        "the store {store} has only a part of what the {service} service once wrote, because a restore or a move to \
+         it did not end: after a restore empty its journal (in a folder remove `journal.sqlite` and what is named after \
+         it, in MongoDB the collection `commits`), and let `myevents restore {service}` come to its end; after a move \
+         remove all that is there, and move again"
     )]
     HalfRestored { store: String, service: &'static str },
     #[error("the store fails: {0}")]
@@ -324,7 +326,7 @@ async fn refuse_to_begin_anew(
             Ok(false) => return Ok(()),
             Ok(true) => {
                 return Err(StartError::LostJournal {
-                    store: persistence::without_secrets(&settings.store),
+                    store: without_secrets(&settings.store),
                     service: settings.service,
                 });
             }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::config::Settings;
 use crate::service::StartError;
+use crate::shown_url::without_secrets;
 
 const MARKS: &str = "owner";
 const OWNER: &str = "service";
@@ -29,7 +30,7 @@ pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), St
         return Ok(());
     }
     Err(StartError::ForeignStore {
-        url: persistence::without_secrets(&settings.store),
+        url: without_secrets(&settings.store),
         owner,
     })
 }
@@ -58,7 +59,7 @@ pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -
         return Ok(());
     }
     Err(StartError::HalfRestored {
-        store: persistence::without_secrets(&settings.store),
+        store: without_secrets(&settings.store),
         service: settings.service,
     })
 }

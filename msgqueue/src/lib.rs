@@ -35,5 +35,5 @@ pub use event_names::EventNames;
 pub use group_name::temporary as temporary_group;
 pub use listener::{Delivery, DeliveryTag, EventListener, Guarantees, Raw, Subscription};
 pub use message::{Message, MessageError};
-pub use open::{Broker, OpenError, is_embedded, is_there, open, without_secrets};
+pub use open::{Broker, OpenError, is_embedded, is_there, open};
 pub use url_error::UrlError;

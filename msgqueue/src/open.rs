@@ -47,18 +47,6 @@ pub fn is_embedded(url: &str) -> bool {
     url.starts_with("embedded:")
 }
 
-/// The URL as it may be shown: without credentials, and without what its query has.
-pub fn without_secrets(url: &str) -> String {
-    let place = url.split_once('?').map_or(url, |(place, _)| place);
-    match place.split_once("://") {
-        Some((scheme, rest)) => {
-            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-            format!("{scheme}://{host}")
-        }
-        None => place.to_owned(),
-    }
-}
-
 /// Opens the broker that `url` names: `embedded:FOLDER`, made where it is missing, or a server with its exchange or
 /// topic, which are made where they are missing.
 pub async fn open(url: &str) -> Result<Broker, OpenError> {
@@ -94,21 +82,4 @@ async fn open_kafka(_: &str) -> Result<Broker, OpenError> {
         broker: "Kafka",
         feature: "kafka",
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_shown_has_no_secrets() {
-        for (url, shown) in [
-            ("embedded:/var/lib/broker", "embedded:/var/lib/broker"),
-            ("amqp://broker:5672/%2f", "amqp://broker:5672/%2f"),
-            ("amqp://me:s3@cret@broker/%2f?exchange=a", "amqp://broker/%2f"),
-            ("kafka:a:1,b:2?sasl.password=s3cret", "kafka:a:1,b:2"),
-        ] {
-            assert_eq!(without_secrets(url), shown);
-        }
-    }
 }

@@ -4,6 +4,7 @@ use chassis::config::{Flags, Settings, SettingsError};
 use chassis::operator::Takeover;
 use chassis::service::StartError;
 use chassis::transfer::{Copied, CopyError, copy};
+use chassis::without_secrets;
 use thiserror::Error;
 
 use crate::output;
@@ -46,7 +47,7 @@ pub(crate) enum CommandError {
 pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     let settings = options.service.settings(&options.flags)?;
     if !persistence::is_there(&settings.store) {
-        let store = persistence::without_secrets(&settings.store);
+        let store = without_secrets(&settings.store);
         return Err(StartError::NoStore(store).into());
     }
     let profile = options.service.profile();
@@ -63,7 +64,7 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     })
     .await;
     bar.finish_and_clear();
-    report(&copied?, &persistence::without_secrets(&to.store));
+    report(&copied?, &without_secrets(&to.store));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use chassis::config::{Flags, Settings, SettingsError};
 use chassis::operator::Profile;
+use chassis::without_secrets;
 use clap::ValueEnum;
 use thiserror::Error;
 
@@ -48,7 +49,7 @@ pub(crate) fn with_stores(flags: &Flags) -> Result<Vec<Settings>, StoresError> {
     if here.is_empty() {
         let missing: Vec<String> = missing
             .into_iter()
-            .map(|settings| persistence::without_secrets(&settings.store))
+            .map(|settings| without_secrets(&settings.store))
             .collect();
         return Err(StoresError::Missing(missing.join(" or ")));
     }
@@ -71,6 +72,6 @@ pub(crate) fn shared_broker(flags: &Flags) -> Result<String, BrokerSettingError>
     if event == booking {
         return Ok(event);
     }
-    let [event, booking] = [event, booking].map(|url| msgqueue::without_secrets(&url));
+    let [event, booking] = [event, booking].map(|url| without_secrets(&url));
     Err(BrokerSettingError::Differ(event, booking))
 }

@@ -156,7 +156,8 @@ pub(super) fn accepted(load: Load) -> Outcome<Load> {
     if load.others == 0 {
         return Ok(load);
     }
-    Err(format!("{} bookings were refused", load.others).into())
+    let first = load.other.unwrap_or_default();
+    Err(format!("{} bookings were refused, the first with {first}", load.others).into())
 }
 
 async fn largest_backlog(platform: &Platform) -> f64 {

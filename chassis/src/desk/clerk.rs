@@ -45,6 +45,8 @@ const SURE: u32 = 32;
 const RIVALLED: u32 = 32;
 /// So many round trips another one needs to look, decide and append.
 const TURN: u32 = 2;
+/// So often it is looked for whether the other one has, meanwhile.
+const LOOKS: u32 = 4;
 const LONGEST_LINGER: Duration = Duration::from_millis(50);
 
 pub(crate) struct Clerk<A: Aggregate> {
@@ -115,20 +117,47 @@ impl<A: Aggregate> Clerk<A> {
 
     pub(crate) async fn run(mut self) {
         while self.has_work().await {
-            self.intake.gather().await;
-            if let Some(round_trip) = self.linger.take() {
-                sleep(round_trip).await;
-                // That was for another one's commit, most likely: to look costs less than to append in vain.
-                self.catch_up().await;
-            }
-            let jobs = self.intake.take_batch();
-            let mut next = Some(Batch { jobs, draft: None });
+            let mut next = Some(Batch {
+                jobs: self.next_jobs().await,
+                draft: None,
+            });
             while let Some(batch) = next {
                 next = self.process(batch).await;
             }
         }
         let live = self.live.take();
         self.keeper.leave(live);
+    }
+
+    /// Where others write too, a turn is for everybody who waits here.
+    async fn next_jobs(&mut self) -> Vec<Job<A>> {
+        let Some(linger) = self.linger.take() else {
+            self.intake.gather().await;
+            return self.intake.take_batch();
+        };
+        self.give_way(linger).await;
+        let mut jobs = Vec::new();
+        self.intake.take_all(&mut jobs);
+        jobs
+    }
+
+    /// Lingers until another one has committed, or for as long as that could take: to look costs less than to append in
+    /// vain.
+    async fn give_way(&mut self, linger: Duration) {
+        let ends = Instant::now() + linger;
+        let before = self.version();
+        while Instant::now() < ends {
+            sleep(linger / LOOKS).await;
+            self.catch_up().await;
+            if self.version() != before {
+                self.rivalled = RIVALLED;
+                return;
+            }
+        }
+    }
+
+    fn version(&self) -> Option<u64> {
+        self.live.as_ref().map(|live| live.version)
     }
 
     /// Waits for work. False when this clerk has left the desk.
@@ -151,8 +180,8 @@ impl<A: Aggregate> Clerk<A> {
 
     /// Answers every job of a batch. Returns the next one if it was decided meanwhile.
     async fn process(&mut self, batch: Batch<A>) -> Option<Batch<A>> {
-        let Batch { jobs, draft } = batch;
-        match self.settle(&jobs, draft).await {
+        let Batch { mut jobs, draft } = batch;
+        match self.settle(&mut jobs, draft).await {
             Ok(settled) => {
                 let decided = settled.ahead.as_ref().map_or(0, |ahead| ahead.jobs.len());
                 self.intake.note(jobs.len() + decided);
@@ -168,7 +197,7 @@ impl<A: Aggregate> Clerk<A> {
     }
 
     /// Decides a batch where it is not decided yet, and commits it, again and again while other writers are faster.
-    async fn settle(&mut self, jobs: &[Job<A>], mut decided: Option<Draft<A>>) -> Result<Settled<A>, Fault> {
+    async fn settle(&mut self, jobs: &mut Vec<Job<A>>, mut decided: Option<Draft<A>>) -> Result<Settled<A>, Fault> {
         for attempt in 0..CONFLICT_ATTEMPTS {
             let draft = match decided.take() {
                 Some(draft) => draft,
@@ -190,6 +219,7 @@ impl<A: Aggregate> Clerk<A> {
             }
             drop(draft);
             self.step_back(attempt).await;
+            self.intake.take_all(jobs);
         }
         Err(Fault::Busy)
     }
@@ -380,7 +410,7 @@ impl From<CatchUpError> for Fault {
     fn from(error: CatchUpError) -> Self {
         match error {
             CatchUpError::Store(error) => Self::Store(Arc::new(error)),
-            CatchUpError::Unreadable { .. } => Self::Unreadable(error.to_string()),
+            CatchUpError::Unreadable { .. } | CatchUpError::Gap { .. } => Self::Unreadable(error.to_string()),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum CatchUpError {
     Store(#[from] StoreError),
     #[error("version {version}: {source}")]
     Unreadable { version: u64, source: DecodeError },
+    #[error("version {found} follows version {after}: the journal has a gap")]
+    Gap { after: u64, found: u64 },
 }
 
 impl<A: Aggregate> Live<A> {
@@ -79,6 +81,10 @@ impl<A: Aggregate> Live<A> {
         let version = envelope.version;
         if version <= self.version {
             return Ok(());
+        }
+        if version != self.version + 1 {
+            let after = self.version;
+            return Err(CatchUpError::Gap { after, found: version });
         }
         let recorded = Recorded::read(envelope).map_err(|source| CatchUpError::Unreadable { version, source })?;
         self.take_in(&recorded);

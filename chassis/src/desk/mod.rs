@@ -212,7 +212,7 @@ impl<A: Aggregate> Desk<A> {
         match snapshot::load(self.shared.snapshots.as_ref(), &*self.shared.journal, stream).await {
             Ok(Loaded { live, .. }) => Ok((live.state, live.version)),
             Err(CatchUpError::Store(error)) => Err(DeskError::Store(Arc::new(error))),
-            Err(error @ CatchUpError::Unreadable { .. }) => Err(DeskError::Unreadable(error.to_string())),
+            Err(error) => Err(DeskError::Unreadable(error.to_string())),
         }
     }
 }

@@ -6,10 +6,16 @@ use std::sync::Arc;
 
 use contracts::{Hash, StreamId};
 use futures::{StreamExt, TryStreamExt, stream};
-use persistence::{AppendError, Commit, Journal};
+use persistence::{AppendError, Commit, Journal, StoreError};
+use tokio::time::sleep;
+
+use crate::relay::backoff;
 
 /// Streams that are appended to at the same time.
 const STREAMS: usize = 256;
+
+/// How often a commit is tried where the store fails.
+const ATTEMPTS: u32 = 5;
 
 /// The commits of one stream that wait, each with the hash that it follows.
 type Waiting = Vec<(Hash, Commit)>;
@@ -65,7 +71,20 @@ async fn append(journal: &Arc<dyn Journal>, commits: Waiting) -> Result<Appended
     for (previous, commit) in commits {
         appended.commits += 1;
         appended.envelopes += commit.envelopes.len() as u64;
-        journal.append(previous, &commit).await?;
+        append_one(journal, previous, &commit).await?;
     }
     Ok(appended)
+}
+
+/// The journal knows its own commit again, so what may have been written is simply written once more.
+async fn append_one(journal: &Arc<dyn Journal>, previous: Hash, commit: &Commit) -> Result<(), AppendError> {
+    for failures in 1..ATTEMPTS {
+        match journal.append(previous, commit).await {
+            Err(AppendError::Store(StoreError::Unknown(_) | StoreError::Unavailable(_))) => {
+                sleep(backoff(failures)).await
+            }
+            outcome => return outcome,
+        }
+    }
+    journal.append(previous, commit).await
 }

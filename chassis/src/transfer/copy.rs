@@ -13,7 +13,7 @@ use persistence::{
 use thiserror::Error;
 
 use super::appending::Appending;
-use crate::store_marks;
+use crate::{faults, store_marks};
 
 /// Commits and documents that are read together.
 const PAGE: usize = 500;
@@ -60,14 +60,17 @@ pub async fn copy(
         return Err(CopyError::NotEmpty);
     }
     store_marks::begin_restore(to).await?;
+    faults::point("move.begun");
     let mut copied = copy_journal(from, to, seen).await?;
     for collection in kept {
         copied.documents += copy_documents(from, to, collection).await?;
     }
+    faults::point("move.copied");
     compare_journals(&*from.journal, &*to.journal, seen).await?;
     for collection in kept {
         compare_documents(from, to, collection).await?;
     }
+    faults::point("move.compared");
     store_marks::end_restore(to).await?;
     Ok(copied)
 }
@@ -92,6 +95,7 @@ async fn copy_journal(from: &Stores, to: &Stores, seen: &(dyn Fn(u64) + Sync)) -
             appending.add(previous.map_or(Hash::GENESIS, |(_, hash)| hash), commit);
         }
         let appended = appending.flush().await?;
+        faults::point("move.appended");
         let published: Vec<CommitKey> = published.into_iter().filter(|key| !unpublished.contains(key)).collect();
         to.journal.mark_published(&published).await?;
         copied.commits += appended.commits;

@@ -1,13 +1,17 @@
 //! A platform outgrows one machine and moves from SQLite to MongoDB, and back: nothing is lost, nothing is other than before.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
+use chassis::faults;
 use serde_json::{Value, json};
 use testkit::servers::{Kind, shared};
 use testkit::{Client, Platform, PlatformBuilder, eventually};
+use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::support::{Outcome, binary, event_with_seats};
+use crate::trial::SIGKILL;
 
 const SERVICES: [(&str, &str); 2] = [
     ("event", "MYEVENTS_EVENT__STORE"),
@@ -33,21 +37,30 @@ fn embedded(folder: &Path) -> String {
     format!("embedded:{}", folder.join("broker").display())
 }
 
-async fn platform_on(stores: &Stores, folder: &Path) -> Platform {
+fn builder_on(stores: &Stores, folder: &Path) -> PlatformBuilder {
     let mut builder = PlatformBuilder::new(binary("myevents"), &["serve"]).folder(folder);
     for ((_, variable), store) in SERVICES.iter().zip(&stores.0) {
         builder = builder.variable(variable, store);
     }
-    builder.variable("MYEVENTS_BROKER", &embedded(folder)).start().await
+    builder.variable("MYEVENTS_BROKER", &embedded(folder))
 }
 
-async fn operate_on(stores: &Stores, folder: &Path, arguments: &[&str]) -> Outcome {
-    let mut command = tokio::process::Command::new(binary("myevents"));
+async fn platform_on(stores: &Stores, folder: &Path) -> Platform {
+    builder_on(stores, folder).start().await
+}
+
+fn command_on(stores: &Stores, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary("myevents"));
     command.args(arguments).arg("--data-dir").arg(folder);
     for ((_, variable), store) in SERVICES.iter().zip(&stores.0) {
         command.env(variable, store);
     }
-    let ended = command.env("MYEVENTS_BROKER", embedded(folder)).output().await.unwrap();
+    command.env("MYEVENTS_BROKER", embedded(folder));
+    command
+}
+
+async fn operate_on(stores: &Stores, folder: &Path, arguments: &[&str]) -> Outcome {
+    let ended = command_on(stores, folder, arguments).output().await.unwrap();
     Outcome {
         status: ended.status,
         output: String::from_utf8(ended.stdout).unwrap(),
@@ -119,6 +132,39 @@ async fn agrees(stores: &Stores, folder: &Path) {
         };
         eventually("verify agrees", verified).await;
     }
+}
+
+/// A service does not start on a part of what it had, and the store that it was to leave is as it was.
+#[tokio::test]
+async fn a_move_that_dies_leaves_nothing_that_a_service_would_start_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Stores::in_folder(folder.path());
+    let platform = platform_on(&small, folder.path()).await;
+    let event = event_with_seats(&platform.client(), 20).await;
+    platform.stop().await;
+    for point in ["move.begun", "move.appended", "move.copied", "move.compared"] {
+        let large = Stores::in_mongodb().await;
+        let mut command = command_on(&small, folder.path(), &["move", "event", "--to", &large.0[0]]);
+        let ended = command.env(faults::KILL, format!("{point}@1")).output().await.unwrap();
+        assert_eq!(ended.status.signal(), Some(SIGKILL), "{point}: {ended:?}");
+        let half = Stores([large.0[0].clone(), small.0[1].clone()]);
+        let refused = builder_on(&half, folder.path()).try_start().await.err();
+        let refused = refused.unwrap_or_else(|| panic!("{point}: it starts")).error;
+        assert!(
+            refused.contains("has only a part of what the event service once wrote"),
+            "{point}: {refused}"
+        );
+        let again = operate_on(&small, folder.path(), &["move", "event", "--to", &large.0[0]]).await;
+        match point {
+            // Nothing had come there.
+            "move.begun" => drop(again.succeeded()),
+            _ => assert!(again.failed().contains("is not empty"), "{point}"),
+        }
+    }
+    let platform = platform_on(&small, folder.path()).await;
+    let path = format!("/events/{event}/bookings");
+    platform.client().post(&path, json!({"seats": 20})).await.expect(201);
+    platform.stop().await;
 }
 
 #[tokio::test]

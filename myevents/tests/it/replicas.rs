@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use reqwest::Method;
 use serde_json::json;
-use testkit::history::{Address, Load, LoadOptions, Parts, check};
+use testkit::history::{self, Address, Findings, Load, LoadOptions, Parts, check};
 use testkit::servers::{Kind, Server, shared};
 use testkit::{Client, Platform, PlatformBuilder, Reply, eventually};
 use uuid::Uuid;
@@ -22,6 +22,10 @@ const CLIENTS: usize = 200;
 const SEATS: u32 = 3_000;
 /// Bookings of each client before the seats that are left are taken one by one.
 const ROUNDS: u32 = 3;
+
+/// What a platform is given to come to rest, and one that cannot.
+const PATIENCE: Duration = Duration::from_secs(120);
+const NOT_FOR_EVER: Duration = Duration::from_secs(3);
 
 /// Where the services of one test meet.
 struct Place {
@@ -64,6 +68,15 @@ impl Place {
             replicas.push(self.start().await);
         }
         replicas
+    }
+
+    fn parts(&self, patience: Duration) -> Parts {
+        Parts {
+            event_store: self.events.clone(),
+            booking_store: self.bookings.clone(),
+            broker: self.broker.clone(),
+            patience,
+        }
     }
 
     async fn inventory(&self, event_id: &str) -> Inventory {
@@ -293,13 +306,7 @@ async fn whatever_is_killed_nothing_is_lost_or_happens_twice() {
     }
     load.goes_on(50).await;
     let history = load.finish().await;
-    let parts = Parts {
-        event_store: trial.place.events.clone(),
-        booking_store: trial.place.bookings.clone(),
-        broker: trial.place.broker.clone(),
-        patience: Duration::from_secs(120),
-    };
-    let findings = check(&history, &trial.replicas[0].client(), &parts).await;
+    let findings = check(&history, &trial.replicas[0].client(), &trial.place.parts(PATIENCE)).await;
     assert!(findings.is_empty(), "{findings}");
     let folder = tempfile::tempdir().unwrap();
     for service in ["booking", "event"] {
@@ -309,6 +316,56 @@ async fn whatever_is_killed_nothing_is_lost_or_happens_twice() {
     for replica in trial.replicas {
         replica.stop().await;
     }
+}
+
+async fn relays(replica: &Platform) -> bool {
+    replica.metric("booking", "myevents_relay_lease").await > 0.0
+}
+
+/// Again and again whoever relays is stopped until the other one has taken over, and wakes up in the middle of what it did.
+async fn sleep_past_the_lease(unguarded: &'static str, patience: Duration) -> Findings {
+    let place = Place::new(unguarded).await;
+    let replicas = [place.start().await, place.start().await];
+    let address = Address::default();
+    address.set_all(&replicas);
+    let usual = LoadOptions::default();
+    let options = LoadOptions {
+        patience: usual.patience.min(patience),
+        ..usual
+    };
+    let load = Load::start(&address, options);
+    for _ in 0..4 {
+        load.goes_on(50).await;
+        let first = || async { relays(&replicas[0]).await };
+        let second = || async { relays(&replicas[1]).await };
+        let relaying = || async { (first().await != second().await).then_some(()) };
+        eventually("one of them relays", relaying).await;
+        let [awake, asleep] = if first().await { [1, 0] } else { [0, 1] };
+        replicas[asleep].pause();
+        address.set(&replicas[awake]);
+        let taken_over = || async { relays(&replicas[awake]).await.then_some(()) };
+        eventually("the other one relays", taken_over).await;
+        replicas[asleep].resume();
+        address.set_all(&replicas);
+    }
+    load.goes_on(50).await;
+    let history = load.finish().await;
+    let findings = check(&history, &replicas[0].client(), &place.parts(patience)).await;
+    for replica in replicas {
+        replica.stop().await;
+    }
+    findings
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_slept_past_its_lease_does_no_harm() {
+    sleep_past_the_lease("", PATIENCE).await.assert_none();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_repeats_itself_is_found_to_count_twice() {
+    let findings = sleep_past_the_lease("repeat_check", NOT_FOR_EVER).await;
+    assert!(findings.has(history::Kind::View), "{findings}");
 }
 
 /// What was written through one is read through another.

@@ -416,7 +416,7 @@ async fn a_service_does_not_start_on_a_part_of_its_journal() {
 
     lose(folder.path(), "booking", Part::Journal);
     let error = does_not_start(folder.path()).await;
-    assert!(error.contains("restore did not end"), "{error}");
+    assert!(error.contains("a restore or a move to it did not end"), "{error}");
     fs::write(&file, &whole).unwrap();
     restore("booking", folder.path(), &file).await.succeeded();
     platform_in(folder.path()).await.stop().await;

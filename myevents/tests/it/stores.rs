@@ -1,6 +1,7 @@
 //! Stores that are servers, and what becomes of the platform when they go away. Each test hurts a server of its own.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -108,6 +109,46 @@ async fn bookings_wait_for_a_mongodb_that_is_paused() {
 #[tokio::test]
 async fn bookings_wait_for_a_mongodb_that_is_cut_off() {
     bookings_wait_for_a_store(|server| server.cut(), |server| server.mend()).await;
+}
+
+/// Both services by one URL that names no database, as it may stand in a configuration.
+fn encrypted_platform(folder: &TempDir, url: &str) -> PlatformBuilder {
+    PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
+        .folder(folder.path())
+        .variable("MYEVENTS_STORE", url)
+}
+
+#[tokio::test]
+async fn mongodb_is_spoken_to_by_tls_and_logged_in_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = chassis::tls::self_signed(&folder.path().join("pair")).unwrap();
+    let server = Server::start_encrypted(Kind::MongoDb, &files.certificate, &files.private_key).await;
+    let trusting = |roots: &Path| format!("{}&tlsCAFile={}", server.encrypted_url(), roots.display());
+    let trusted = trusting(&files.certificate);
+    let platform = encrypted_platform(&folder, &trusted).start().await;
+    let client = platform.client();
+    let event_id = event_with_seats(&client, 10).await;
+    let path = format!("/events/{event_id}/bookings");
+    client.post(&path, json!({"seats": 4})).await.expect(201);
+    platform.stop().await;
+    let platform = encrypted_platform(&folder, &trusted).start().await;
+    platform.client().post(&path, json!({"seats": 7})).await.expect(409);
+    platform.stop().await;
+
+    let wrong = trusted.replace("guest:guest", "guest:s3cret");
+    let refused = encrypted_platform(&folder, &wrong).try_start().await.err();
+    let refused = refused.expect("it started").error;
+    assert_eq!(refused.lines().count(), 1, "{refused}");
+    assert!(
+        refused.contains("the store refuses") && !refused.contains("s3cret"),
+        "{refused}"
+    );
+    let other = chassis::tls::self_signed(&folder.path().join("other")).unwrap();
+    let stranger = Kind::MongoDb.place(&trusting(&other.certificate), "events");
+    let error = persistence::open(&stranger).await.err();
+    let error = error.expect("an unknown certificate is not trusted");
+    assert!(chassis::causes(&error).contains("certificate"), "{error:?}");
+    server.end_for_good().await;
 }
 
 /// The write is done and its reply lost: whoever repeats it must not book twice. Nothing helps but that a journal knows its

@@ -78,6 +78,31 @@ impl Catalogue {
         Ok(self.remember(entry(&found)?))
     }
 
+    /// Asks where the collection is known to be. Where nothing is found there, it may have moved meanwhile, or have got
+    /// the index that was missing; then asks once more.
+    pub(super) async fn ask_at<T, F>(
+        &self,
+        name: &str,
+        ask: impl Fn(Arc<Entry>) -> F,
+        is_found: impl Fn(&T) -> bool,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let entry = self.entry(name).await?;
+        let found = ask(Arc::clone(&entry)).await;
+        match &found {
+            Ok(there) if is_found(there) => return found,
+            Ok(_) | Err(StoreError::Broken(_)) => {}
+            Err(_) => return found,
+        }
+        let current = self.look(name).await?;
+        if current.says_the_same_as(&entry) {
+            return found;
+        }
+        ask(current).await
+    }
+
     /// Keeps the entry that is known already, if it says the same.
     fn remember(&self, entry: Entry) -> Arc<Entry> {
         let mut known = self.known();
@@ -95,15 +120,19 @@ impl Catalogue {
 
     pub(super) async fn declare(&self, collection: &Collection) -> Result<(), StoreError> {
         check_collection(collection)?;
-        let entry = self.enter(collection).await?;
+        let place = doc! { "place": format!("{}.{}", collection.name, ObjectId::new()) };
+        let entry = self.enter(&collection.name, doc! { "$setOnInsert": place }).await?;
+        if collection.indexes.is_empty() {
+            return Ok(());
+        }
         let documents = self.documents(&entry);
         let declared = |index: &Index| StoredIndex::of(index.name, index.fields);
         let declared: Vec<StoredIndex> = collection.indexes.iter().map(declared).collect();
-        if declared.is_empty() {
-            return Ok(());
-        }
-        // Made before they are needed: a search says which one it goes along.
         write(documents.create_indexes(declared.iter().map(StoredIndex::model))).await?;
+        // Listed when they are there: a search says which one it goes along.
+        let field = |index: &Index| (format!("indexes.{}", index.name), Bson::from(index.fields.to_vec()));
+        let listed: Document = collection.indexes.iter().map(field).collect();
+        self.list(&entry, listed).await?;
         let there = read(documents.list_index_names()).await?;
         for older in there
             .iter()
@@ -115,16 +144,9 @@ impl Catalogue {
     }
 
     /// The entry comes first: what has none can be cleared away.
-    async fn enter(&self, collection: &Collection) -> Result<Arc<Entry>, StoreError> {
-        let mut update = doc! { "$setOnInsert": { "place": format!("{}.{}", collection.name, ObjectId::new()) } };
-        let field = |index: &Index| (format!("indexes.{}", index.name), Bson::from(index.fields.to_vec()));
-        if !collection.indexes.is_empty() {
-            update.insert("$set", collection.indexes.iter().map(field).collect::<Document>());
-        }
+    async fn enter(&self, name: &str, update: Document) -> Result<Arc<Entry>, StoreError> {
         loop {
-            let enter = self
-                .entries
-                .find_one_and_update(doc! { "_id": &collection.name }, update.clone());
+            let enter = self.entries.find_one_and_update(doc! { "_id": name }, update.clone());
             let enter = enter.upsert(true).return_document(ReturnDocument::After);
             match write(async { Ok(enter.await) }).await? {
                 Ok(Some(found)) => return Ok(self.remember(entry(&found)?)),
@@ -134,6 +156,15 @@ impl Catalogue {
                 Err(error) => return Err(of_write(error)),
             }
         }
+    }
+
+    async fn list(&self, place: &Entry, indexes: Document) -> Result<(), StoreError> {
+        let same = doc! { "_id": &place.name, "place": &place.place };
+        let list = self.entries.find_one_and_update(same, doc! { "$set": indexes });
+        let listed = write(list.return_document(ReturnDocument::After)).await?;
+        let gone = || StoreError::Unavailable(format!("`{}` was dropped while it was declared", place.name).into());
+        self.remember(entry(&listed.ok_or_else(gone)?)?);
+        Ok(())
     }
 
     /// Forgets a collection, and clears away what is there of it and of others that are not declared any more.

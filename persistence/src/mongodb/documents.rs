@@ -52,16 +52,9 @@ impl DocumentStore for MongoDocuments {
     }
 
     async fn get(&self, collection: &str, ids: &[&str]) -> Result<Vec<Option<Document>>, StoreError> {
-        let entry = self.catalogue.entry(collection).await?;
-        let found = self.get_at(&entry, ids).await?;
-        if found.iter().all(Option::is_some) && !ids.is_empty() {
-            return Ok(found);
-        }
-        let current = self.catalogue.look(collection).await?;
-        if current.documents() == entry.documents() {
-            return Ok(found);
-        }
-        self.get_at(&current, ids).await
+        let get = |entry: Arc<Entry>| async move { self.get_at(&entry, ids).await };
+        let is_found = |found: &Vec<Option<Document>>| found.iter().all(Option::is_some) && !ids.is_empty();
+        self.catalogue.ask_at(collection, get, is_found).await
     }
 
     async fn put(&self, writes: Vec<Write>) -> Result<(), PutError> {
@@ -70,38 +63,30 @@ impl DocumentStore for MongoDocuments {
     }
 
     async fn find(&self, collection: &str, query: Query) -> Result<Page, StoreError> {
-        let entry = self.catalogue.entry(collection).await?;
-        match find::find(&self.catalogue, &entry, &query).await {
-            Ok(page) if !page.documents.is_empty() => return Ok(page),
-            Ok(_) | Err(StoreError::Broken(_)) => {}
-            Err(error) => return Err(error),
-        }
-        find::find(&self.catalogue, &*self.catalogue.look(collection).await?, &query).await
+        let query = &query;
+        let find = |entry: Arc<Entry>| async move { find::find(&self.catalogue, &entry, query).await };
+        let is_found = |page: &Page| !page.documents.is_empty();
+        self.catalogue.ask_at(collection, find, is_found).await
     }
 
     async fn keys(&self, collection: &str, query: Query) -> Result<Vec<Cursor>, StoreError> {
-        let entry = self.catalogue.entry(collection).await?;
-        match find::keys(&self.catalogue, &entry, &query).await {
-            Ok(keys) if !keys.is_empty() => return Ok(keys),
-            Ok(_) | Err(StoreError::Broken(_)) => {}
-            Err(error) => return Err(error),
-        }
-        find::keys(&self.catalogue, &*self.catalogue.look(collection).await?, &query).await
+        let query = &query;
+        let keys = |entry: Arc<Entry>| async move { find::keys(&self.catalogue, &entry, query).await };
+        self.catalogue.ask_at(collection, keys, is_some).await
     }
 
     async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
-        let entry = self.catalogue.entry(collection).await?;
-        let found = self.scan_at(&entry, after, limit).await?;
-        if !found.is_empty() {
-            return Ok(found);
-        }
-        self.scan_at(&*self.catalogue.look(collection).await?, after, limit)
-            .await
+        let scan = |entry: Arc<Entry>| async move { self.scan_at(&entry, after, limit).await };
+        self.catalogue.ask_at(collection, scan, is_some).await
     }
 
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError> {
         self.catalogue.drop_collection(collection).await
     }
+}
+
+pub(super) fn is_some<T>(found: &Vec<T>) -> bool {
+    !found.is_empty()
 }
 
 pub(super) fn decoded(stored: &[RawDocumentBuf]) -> Result<Vec<Document>, StoreError> {

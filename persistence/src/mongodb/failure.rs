@@ -1,5 +1,7 @@
 //! What a failure of the driver means to whoever asked.
 
+use std::error::Error as _;
+
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
 use crate::StoreError;
@@ -43,15 +45,21 @@ pub(super) fn is_duplicate(code: i32) -> bool {
 fn hopeless(error: &Error) -> Option<StoreError> {
     let text = || error.kind.to_string();
     match (&*error.kind, number(error)) {
-        (
-            ErrorKind::Authentication { .. } | ErrorKind::InvalidTlsConfig { .. } | ErrorKind::InvalidArgument { .. },
-            _,
-        ) => Some(StoreError::Refused(text())),
+        (ErrorKind::Authentication { .. }, _) => is_refused(error).then(|| StoreError::Refused(text())),
+        (ErrorKind::InvalidTlsConfig { .. } | ErrorKind::InvalidArgument { .. }, _) => {
+            Some(StoreError::Refused(text()))
+        }
         (ErrorKind::Bson(_), _) => Some(StoreError::Broken(text())),
         (_, Some(number)) if REFUSALS.contains(&number) => Some(StoreError::Refused(text())),
         (_, Some(number)) if HOPELESS.contains(&number) => Some(StoreError::Broken(text())),
         _ => None,
     }
+}
+
+/// Whether the server does not let us in, and not just ended or stepped down while it was asked.
+fn is_refused(error: &Error) -> bool {
+    let answer = error.source().and_then(|source| source.downcast_ref::<Error>());
+    answer.is_none_or(|answer| number(answer).is_some_and(|number| REFUSALS.contains(&number)))
 }
 
 /// The server's number for what went wrong.

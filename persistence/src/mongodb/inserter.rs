@@ -1,12 +1,13 @@
 //! Inserts commits: what waits goes to the server in one request, which is as soon durable as one commit would be.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mongodb::Collection;
 use mongodb::bson::Document;
 use mongodb::error::{ErrorKind, InsertManyError};
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::database::PATIENCE;
 use super::failure::{is_duplicate, of_write, too_slow};
@@ -16,6 +17,8 @@ use crate::StoreError;
 const QUEUE: usize = 1024;
 /// Bounds a request: 256 commits of 256 KiB would be more than the server takes at once.
 const BATCH: usize = 128;
+/// Whoever has waited longer for a request of his own has waited long enough.
+const LONGEST_QUEUED: Duration = PATIENCE.checked_div(2).unwrap();
 /// While these many requests are under way the next one gathers.
 const UNDER_WAY: usize = 2;
 
@@ -32,6 +35,7 @@ pub(super) enum Inserted {
 
 struct Order {
     commit: Document,
+    queued: Instant,
     answer: oneshot::Sender<Result<Inserted, StoreError>>,
 }
 
@@ -49,11 +53,13 @@ impl Inserter {
     /// Returns when it is durable. Once queued it is inserted even when the caller goes away.
     ///
     /// # Errors
-    /// [`StoreError::Unknown`] where it may have been inserted all the same.
+    /// [`StoreError::Unavailable`] where it had to wait too long for its turn. [`StoreError::Unknown`] where it may have been inserted all the same.
     pub(super) async fn insert(&self, commit: Document) -> Result<Inserted, StoreError> {
         let (answer, inserted) = oneshot::channel();
-        let order = Order { commit, answer };
-        self.queue.send(order).await.map_err(|_| StoreError::Closed)?;
+        let queued = Instant::now();
+        let order = Order { commit, queued, answer };
+        let queueing = timeout(LONGEST_QUEUED, self.queue.send(order)).await;
+        queueing.map_err(|_| too_slow())?.map_err(|_| StoreError::Closed)?;
         match inserted.await {
             Ok(outcome) => outcome,
             Err(gone) => Err(StoreError::Unknown(Box::new(gone))),
@@ -67,8 +73,19 @@ async fn work_off(commits: Collection<Document>, orders: Arc<Mutex<mpsc::Receive
         if orders.lock().await.recv_many(&mut batch, BATCH).await == 0 {
             return;
         }
-        insert(&commits, batch).await;
+        let (late, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_late);
+        for order in late {
+            // Whoever went away does not want to know.
+            let _ = order.answer.send(Err(too_slow()));
+        }
+        if !batch.is_empty() {
+            insert(&commits, batch).await;
+        }
     }
+}
+
+fn is_late(order: &Order) -> bool {
+    order.queued.elapsed() > LONGEST_QUEUED
 }
 
 async fn insert(commits: &Collection<Document>, batch: Vec<Order>) {

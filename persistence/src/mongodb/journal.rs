@@ -70,9 +70,13 @@ impl Journal for MongoJournal {
     }
 
     async fn read(&self, stream: &StreamId, after: u64, limit: usize) -> Result<Vec<Commit>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let from = after.saturating_add(1);
         let mut found = self.from(stream.as_str(), from, limit).await?;
-        if found.first().is_none_or(|commit| first_version(commit) != Some(from)) {
+        let begins_there = |commit: &RawDocumentBuf| first_version(commit) == Some(from);
+        if !found.first().is_some_and(begins_there) && !self.ends.has(stream.as_str(), after) {
             // The version may be inside a commit that begins before it.
             let before = self.last_below(stream.as_str(), from).await?;
             found.splice(0..0, before.filter(|commit| last_version(commit) > Some(after)));
@@ -128,18 +132,20 @@ impl MongoJournal {
 
     /// After an append that did not go through: it may have been written by an earlier try, or another one was first.
     async fn look_again(&self, commit: &StoredCommit) -> Result<(), AppendError> {
-        let there = self.at(&commit.stream, commit.first).await.map_err(unknown)?;
+        let (there, last) = tokio::join!(
+            self.at(&commit.stream, commit.first),
+            self.last_below(&commit.stream, u64::MAX)
+        );
         let is_own = |there: RawDocumentBuf| {
             let text = |name| there.get_str(name).ok();
             let own = (Some(commit.id.as_str()), Some(commit.hash.as_str()), Some(commit.last));
             (text("commit"), text("hash"), last_version(&there)) == own
         };
-        if there.is_some_and(is_own) {
+        if there.map_err(unknown)?.is_some_and(is_own) {
             self.ends.note(&commit.stream, commit.last, &commit.hash);
             return Ok(());
         }
-        let last = self.last_below(&commit.stream, u64::MAX).await?;
-        let head = last.and_then(|last| last_version(&last)).unwrap_or(0);
+        let head = last?.and_then(|last| last_version(&last)).unwrap_or(0);
         Err(AppendError::Conflict { head })
     }
 
@@ -189,6 +195,11 @@ impl Ends {
         let ends = lock(&self.0);
         ends.get(stream)
             .is_some_and(|end| (end.0, end.1.as_str()) == (version, hash))
+    }
+
+    /// Whether a commit of the stream ends there; it may be one that is not remembered.
+    fn has(&self, stream: &str, version: u64) -> bool {
+        lock(&self.0).get(stream).is_some_and(|end| end.0 == version)
     }
 
     fn note(&self, stream: &str, version: u64, hash: &str) {

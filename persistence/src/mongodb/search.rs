@@ -9,6 +9,7 @@ use mongodb::options::Hint;
 
 use super::catalogue::{BY_WORD, Catalogue, Entry};
 use super::database::{read, read_all};
+use super::documents::is_some;
 use super::journal::bounded;
 use crate::search::{asked_for, end_of_range};
 use crate::{Indexed, Search, StoreError, tokens};
@@ -46,14 +47,9 @@ impl Search for MongoSearch {
     }
 
     async fn find(&self, collection: &str, text: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        let entry = self.catalogue.entry(collection).await?;
-        let words = asked_for(text);
-        let found = self.find_at(&entry, &words, limit).await?;
-        if !found.is_empty() {
-            return Ok(found);
-        }
-        self.find_at(&*self.catalogue.look(collection).await?, &words, limit)
-            .await
+        let words = &asked_for(text);
+        let find = |entry: Arc<Entry>| async move { self.find_at(&entry, words, limit).await };
+        self.catalogue.ask_at(collection, find, is_some).await
     }
 
     async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Indexed>, StoreError> {
@@ -72,13 +68,9 @@ impl Search for MongoSearch {
 
 impl MongoSearch {
     async fn find_at(&self, entry: &Entry, words: &[String], limit: usize) -> Result<Vec<String>, StoreError> {
-        let Some(first) = words.first() else {
-            return Ok(Vec::new());
-        };
         let collection = self.catalogue.words(entry);
-        let along = match has_many_matches(&collection, first).await? {
-            true => by_id(),
-            false => Hint::Name(BY_WORD.to_owned()),
+        let Some(along) = way(&collection, words).await? else {
+            return Ok(Vec::new());
         };
         let all: Array = words
             .iter()
@@ -90,10 +82,26 @@ impl MongoSearch {
     }
 }
 
-async fn has_many_matches(collection: &Collection<Document>, word: &str) -> Result<bool, StoreError> {
+/// Along which index to look: that of the words if one of them is rare. `None` where one has no match at all.
+async fn way(collection: &Collection<Document>, words: &[String]) -> Result<Option<Hint>, StoreError> {
+    let mut way = (!words.is_empty()).then(by_id);
+    for word in words {
+        match matches(collection, word).await? {
+            0 => return Ok(None),
+            MANY_MATCHES => {}
+            _ => {
+                way = Some(Hint::Name(BY_WORD.to_owned()));
+                break;
+            }
+        }
+    }
+    Ok(way)
+}
+
+/// Counted up to [`MANY_MATCHES`].
+async fn matches(collection: &Collection<Document>, word: &str) -> Result<u64, StoreError> {
     let count = collection.count_documents(doc! { "words": beginning(word) });
-    let count = read(count.hint(Hint::Name(BY_WORD.to_owned())).limit(MANY_MATCHES)).await?;
-    Ok(count == MANY_MATCHES)
+    read(count.hint(Hint::Name(BY_WORD.to_owned())).limit(MANY_MATCHES)).await
 }
 
 /// Of one word of the array, and not of one word the one end and of another the other.

@@ -17,7 +17,11 @@ impl FromStr for MongoUrl {
     type Err = OpenError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let place = text.split_once('?').map_or(text, |(place, _)| place);
+        let (place, options) = text.split_once('?').unwrap_or((text, ""));
+        // Whatever read it would take a part of the password for something else, and show it.
+        if options.contains('@') {
+            return Err(OpenError::NotEncoded);
+        }
         let name = place.split_once("://").and_then(|(_, rest)| rest.rsplit_once('/'));
         let database = name.map_or("", |(_, database)| database);
         let is_plain = database
@@ -52,6 +56,7 @@ mod tests {
             "mongodb://localhost/",
             "mongodb://localhost/a.b",
             "mongodb:",
+            "mongodb://me:p?w@localhost/events",
             &long,
         ] {
             assert!(url.parse::<MongoUrl>().is_err(), "{url}");

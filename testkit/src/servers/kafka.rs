@@ -18,6 +18,7 @@ pub(super) fn recipe() -> Recipe {
         helper: None,
         command,
         is_ready: |port| TcpStream::connect(("127.0.0.1", port)).is_ok(),
+        make_user: |_| {},
         url: |port| format!("kafka:127.0.0.1:{port}"),
         encrypted_url: |port| format!("kafka:localhost:{port}"),
     }

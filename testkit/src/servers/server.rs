@@ -27,6 +27,8 @@ pub struct Recipe {
     pub(super) command: fn(&Place) -> Command,
     /// Whether the port is served.
     pub(super) is_ready: fn(u16) -> bool,
+    /// Makes the user of an encrypted server, where its configuration cannot.
+    pub(super) make_user: fn(u16),
     pub(super) url: fn(u16) -> String,
     /// Of its encrypted port; the URL still needs what tells whom to trust.
     pub(super) encrypted_url: fn(u16) -> String,
@@ -97,11 +99,16 @@ impl Server {
     pub async fn start_encrypted(kind: Kind, certificate: &Path, private_key: &Path) -> Self {
         let [port, encrypted] = ports::free();
         let encrypted = Encrypted {
-            port: encrypted,
+            // MongoDB speaks with and without TLS on the same port.
+            port: if kind == Kind::MongoDb { port } else { encrypted },
             certificate: certificate.to_owned(),
             private_key: private_key.to_owned(),
         };
-        let starting = move || Self::launch(kind.recipe(), new_folder(), false, [port; 2], Some(encrypted));
+        let starting = move || {
+            let server = Self::launch(kind.recipe(), new_folder(), false, [port; 2], Some(encrypted));
+            (server.recipe.make_user)(port);
+            server
+        };
         spawn_blocking(starting).await.unwrap()
     }
 
