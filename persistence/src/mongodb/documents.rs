@@ -72,21 +72,17 @@ impl DocumentStore for MongoDocuments {
     async fn keys(&self, collection: &str, query: Query) -> Result<Vec<Cursor>, StoreError> {
         let query = &query;
         let keys = |entry: Arc<Entry>| async move { find::keys(&self.catalogue, &entry, query).await };
-        self.catalogue.ask_at(collection, keys, is_some).await
+        self.catalogue.ask_at(collection, keys, |keys| !keys.is_empty()).await
     }
 
     async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
         let scan = |entry: Arc<Entry>| async move { self.scan_at(&entry, after, limit).await };
-        self.catalogue.ask_at(collection, scan, is_some).await
+        self.catalogue.ask_at(collection, scan, |found| !found.is_empty()).await
     }
 
     async fn drop_collection(&self, collection: &str) -> Result<(), StoreError> {
         self.catalogue.drop_collection(collection).await
     }
-}
-
-pub(super) fn is_some<T>(found: &Vec<T>) -> bool {
-    !found.is_empty()
 }
 
 pub(super) fn decoded(stored: &[RawDocumentBuf]) -> Result<Vec<Document>, StoreError> {

@@ -9,7 +9,6 @@ use mongodb::options::Hint;
 
 use super::catalogue::{BY_WORD, Catalogue, Entry};
 use super::database::{read, read_all};
-use super::documents::is_some;
 use super::journal::bounded;
 use crate::search::{asked_for, end_of_range};
 use crate::{Indexed, Search, StoreError, tokens};
@@ -49,7 +48,7 @@ impl Search for MongoSearch {
     async fn find(&self, collection: &str, text: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         let words = &asked_for(text);
         let find = |entry: Arc<Entry>| async move { self.find_at(&entry, words, limit).await };
-        self.catalogue.ask_at(collection, find, is_some).await
+        self.catalogue.ask_at(collection, find, |found| !found.is_empty()).await
     }
 
     async fn scan(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Indexed>, StoreError> {
