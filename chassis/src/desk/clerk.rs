@@ -57,8 +57,8 @@ pub(crate) struct Clerk<A: Aggregate> {
     /// journal holds.
     live: Option<Live<A>>,
     keeper: Keeper<A>,
-    /// How long to linger before the next append, so that another replica gets its turn.
-    linger: Option<Duration>,
+    /// Until then another replica has its turn.
+    others_turn: Option<Instant>,
     /// How many commits in a row succeeded at once.
     sure: u32,
     /// For how many commits more another writer is reckoned with.
@@ -109,7 +109,7 @@ impl<A: Aggregate> Clerk<A> {
             intake: Intake::new(jobs, gathering),
             live: None,
             keeper,
-            linger: None,
+            others_turn: None,
             sure: 0,
             rivalled: 0,
         }
@@ -131,33 +131,29 @@ impl<A: Aggregate> Clerk<A> {
 
     /// Where others write too, a turn is for everybody who waits here.
     async fn next_jobs(&mut self) -> Vec<Job<A>> {
-        let Some(linger) = self.linger.take() else {
+        let Some(until) = self.others_turn.take() else {
             self.intake.gather().await;
             return self.intake.take_batch();
         };
-        self.give_way(linger).await;
+        self.give_way(until).await;
         let mut jobs = Vec::new();
         self.intake.take_all(&mut jobs);
         jobs
     }
 
-    /// Lingers until another one has committed, or for as long as that could take: to look costs less than to append in
-    /// vain.
-    async fn give_way(&mut self, linger: Duration) {
-        let ends = Instant::now() + linger;
-        let before = self.version();
-        while Instant::now() < ends {
-            sleep(linger / LOOKS).await;
-            self.catch_up().await;
-            if self.version() != before {
+    /// Waits until another one has committed, or its turn is over: to look costs less than to append in vain.
+    async fn give_way(&mut self, until: Instant) {
+        let pause = until.saturating_duration_since(Instant::now()) / LOOKS;
+        loop {
+            sleep(pause).await;
+            if self.catch_up().await {
                 self.rivalled = RIVALLED;
                 return;
             }
+            if Instant::now() >= until {
+                return;
+            }
         }
-    }
-
-    fn version(&self) -> Option<u64> {
-        self.live.as_ref().map(|live| live.version)
     }
 
     /// Waits for work. False when this clerk has left the desk.
@@ -199,6 +195,9 @@ impl<A: Aggregate> Clerk<A> {
     /// Decides a batch where it is not decided yet, and commits it, again and again while other writers are faster.
     async fn settle(&mut self, jobs: &mut Vec<Job<A>>, mut decided: Option<Draft<A>>) -> Result<Settled<A>, Fault> {
         for attempt in 0..CONFLICT_ATTEMPTS {
+            if attempt > 0 {
+                self.intake.take_all(jobs);
+            }
             let draft = match decided.take() {
                 Some(draft) => draft,
                 None => self.draft(jobs).await?,
@@ -213,13 +212,13 @@ impl<A: Aggregate> Clerk<A> {
             let started = Instant::now();
             let (is_appended, ahead) = self.commit(&draft).await?;
             if is_appended {
-                self.linger = (self.rivalled > 0).then(|| (started.elapsed() * TURN).min(LONGEST_LINGER));
+                let linger = (started.elapsed() * TURN).min(LONGEST_LINGER);
+                self.others_turn = (self.rivalled > 0).then(|| Instant::now() + linger);
                 self.rivalled = self.rivalled.saturating_sub(1);
                 return Ok(self.keep(draft, ahead));
             }
             drop(draft);
             self.step_back(attempt).await;
-            self.intake.take_all(jobs);
         }
         Err(Fault::Busy)
     }
@@ -284,7 +283,7 @@ impl<A: Aggregate> Clerk<A> {
         let (appended, ahead) = tokio::select! {
             biased;
             appended = &mut append => (appended, None),
-            () = self.intake.group_of_a_crowd(), if self.sure >= SURE => {
+            () = self.intake.group_of_a_crowd(), if self.sure >= SURE && self.rivalled == 0 => {
                 let ahead = self.decide_ahead(draft);
                 (append.await, ahead)
             }
@@ -351,12 +350,17 @@ impl<A: Aggregate> Clerk<A> {
         self.catch_up().await;
     }
 
-    async fn catch_up(&mut self) {
+    /// True where another one has written.
+    async fn catch_up(&mut self) -> bool {
         let journal = Arc::clone(&self.shared.journal);
-        if let Some(live) = &mut self.live
-            && live.catch_up(&*journal, &self.stream).await.is_err()
-        {
-            self.live = None;
+        let Some(live) = &mut self.live else { return false };
+        let before = live.version;
+        match live.catch_up(&*journal, &self.stream).await {
+            Ok(()) => live.version != before,
+            Err(_) => {
+                self.live = None;
+                false
+            }
         }
     }
 

@@ -58,7 +58,10 @@ fn hopeless(error: &Error) -> Option<StoreError> {
 
 /// Whether the server does not let us in, and not just ended or stepped down while it was asked.
 fn is_refused(error: &Error) -> bool {
-    let answer = error.source().and_then(|source| source.downcast_ref::<Error>());
+    let answer = error.source().and_then(|source| {
+        let boxed = source.downcast_ref::<Box<Error>>().map(|boxed| &**boxed);
+        boxed.or_else(|| source.downcast_ref::<Error>())
+    });
     answer.is_none_or(|answer| number(answer).is_some_and(|number| REFUSALS.contains(&number)))
 }
 

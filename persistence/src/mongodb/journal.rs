@@ -76,7 +76,8 @@ impl Journal for MongoJournal {
         let from = after.saturating_add(1);
         let mut found = self.from(stream.as_str(), from, limit).await?;
         let begins_there = |commit: &RawDocumentBuf| first_version(commit) == Some(from);
-        if !found.first().is_some_and(begins_there) && !self.ends.has(stream.as_str(), after) {
+        let is_known = after == 0 || self.ends.has(stream.as_str(), after);
+        if !is_known && !found.first().is_some_and(begins_there) {
             // The version may be inside a commit that begins before it.
             let before = self.last_below(stream.as_str(), from).await?;
             found.splice(0..0, before.filter(|commit| last_version(commit) > Some(after)));
@@ -136,16 +137,19 @@ impl MongoJournal {
             self.at(&commit.stream, commit.first),
             self.last_below(&commit.stream, u64::MAX)
         );
-        let is_own = |there: RawDocumentBuf| {
+        let is_own = |there: &RawDocumentBuf| {
             let text = |name| there.get_str(name).ok();
             let own = (Some(commit.id.as_str()), Some(commit.hash.as_str()), Some(commit.last));
-            (text("commit"), text("hash"), last_version(&there)) == own
+            (text("commit"), text("hash"), last_version(there)) == own
         };
-        if there.map_err(unknown)?.is_some_and(is_own) {
+        let there = there.map_err(unknown)?;
+        if there.as_ref().is_some_and(is_own) {
             self.ends.note(&commit.stream, commit.last, &commit.hash);
             return Ok(());
         }
-        let head = last?.and_then(|last| last_version(&last)).unwrap_or(0);
+        // What was met may be newer than what a majority was known to have a moment before.
+        let ends = [there, last?].into_iter().flatten();
+        let head = ends.filter_map(|commit| last_version(&commit)).max().unwrap_or(0);
         Err(AppendError::Conflict { head })
     }
 
@@ -208,7 +212,10 @@ impl Ends {
         if ends.len() >= REMEMBERED && !ends.contains_key(stream) {
             ends.clear();
         }
-        ends.insert(stream.to_owned(), (version, hash.to_owned()));
+        let is_newer = ends.get(stream).is_none_or(|end| end.0 < version);
+        if is_newer {
+            ends.insert(stream.to_owned(), (version, hash.to_owned()));
+        }
     }
 }
 
