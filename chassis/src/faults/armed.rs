@@ -103,7 +103,7 @@ pub fn point(name: &'static str) {
 }
 
 fn is_point(name: &str) -> bool {
-    [POINTS, POINTS_OF_COMMANDS].concat().contains(&name)
+    POINTS.contains(&name) || POINTS_OF_COMMANDS.contains(&name)
 }
 
 /// A point that is only there on some ways.

@@ -336,11 +336,14 @@ async fn sleep_past_the_lease(unguarded: &'static str, patience: Duration) -> Fi
     let load = Load::start(&address, options);
     for _ in 0..4 {
         load.goes_on(50).await;
-        let first = || async { relays(&replicas[0]).await };
-        let second = || async { relays(&replicas[1]).await };
-        let relaying = || async { (first().await != second().await).then_some(()) };
-        eventually("one of them relays", relaying).await;
-        let [awake, asleep] = if first().await { [1, 0] } else { [0, 1] };
+        let roles = || async {
+            match [relays(&replicas[0]).await, relays(&replicas[1]).await] {
+                [true, false] => Some([1, 0]),
+                [false, true] => Some([0, 1]),
+                _ => None,
+            }
+        };
+        let [awake, asleep] = eventually("one of them relays", roles).await;
         replicas[asleep].pause();
         address.set(&replicas[awake]);
         let taken_over = || async { relays(&replicas[awake]).await.then_some(()) };
