@@ -363,6 +363,9 @@ async fn before<S: Standing>(stream: &StreamId, version: u64, unit: &mut UnitOfW
             return Ok(before);
         }
     }
+    if version <= NEAR as u64 + 1 {
+        return Ok(Before::default());
+    }
     let stored: Option<Stored<Facts, S>> = unit.find_stored(COLLECTION, newest(stream, (version, false))).await?;
     Ok(stored.as_ref().map(Before::of).unwrap_or_default())
 }

@@ -22,6 +22,11 @@ pub trait Policy: Send + Sync {
     /// The kinds of streams that it reacts to.
     fn kinds(&self) -> &'static [StreamKind];
 
+    /// What has to be durable before it reacts to any of these; much faster together than one by one.
+    async fn prepare(&self, _batch: &[Recorded]) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
     async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError>;
 
     /// Makes something of a message of another program. See [`Handler::adopt`].
@@ -90,6 +95,9 @@ impl Handler for Policies {
 
     /// Envelopes of one stream are handled in order, those of different streams at the same time.
     async fn handle(&self, batch: &Arc<[Recorded]>, _: &Arc<dyn DocumentStore>) -> Result<Vec<Write>, HandlerError> {
+        for policy in &self.policies {
+            policy.prepare(batch).await?;
+        }
         let mut streams: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
         for recorded in batch.iter() {
             streams

@@ -22,8 +22,10 @@ use crate::health::Part;
 use crate::lease::LeaseKeeper;
 use crate::metrics::RelayMetrics;
 
-/// Commits published in one round at most, and envelopes, about: commits of a busy stream have many.
+/// Commits published in one round, and at most where there are always more: each round waits for the broker.
 const ROUND_COMMITS: usize = 256;
+const MOST_COMMITS: usize = 1_024;
+/// Envelopes of a round, about: commits of a busy stream have many.
 const ROUND_ENVELOPES: usize = 8_192;
 /// How long to wait for a wake-up before looking anyway.
 const POLL: Duration = Duration::from_millis(500);
@@ -153,8 +155,7 @@ impl Relay {
         self.journal.mark_published(&keys).await?;
         faults::point("relay.marked");
         self.metrics.published(envelopes.len());
-        self.round = ROUND_ENVELOPES * keys.len() / envelopes.len().max(1);
-        self.round = self.round.clamp(1, ROUND_COMMITS);
+        self.round = next_round(keys.len(), envelopes.len(), keys.len() >= round);
         pressure().give_way().await;
         Ok(keys.len())
     }
@@ -184,6 +185,12 @@ impl Relay {
             warn!(%error, "the relay's lease could not be given back");
         }
     }
+}
+
+/// Commits to publish in the next round, after one of so many with so many envelopes.
+fn next_round(commits: usize, envelopes: usize, was_full: bool) -> usize {
+    let most = if was_full { MOST_COMMITS } else { ROUND_COMMITS };
+    (ROUND_ENVELOPES * commits / envelopes.max(1)).clamp(1, most)
 }
 
 /// Doubles from 50 ms up to [`LONGEST_PAUSE`].

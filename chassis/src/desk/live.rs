@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use contracts::{DecodeError, Envelope, Hash, StreamId};
 use jiff::Timestamp;
-use persistence::{Journal, StoreError};
+use persistence::{Commit, Journal, StoreError};
 use thiserror::Error;
 
 use super::aggregate::{Aggregate, SnapshotCodec};
@@ -49,14 +49,20 @@ impl<A: Aggregate> Live<A> {
         loop {
             let commits = journal.read(stream, self.version, READ_COMMITS).await?;
             let last = commits.len() < READ_COMMITS;
-            for envelope in commits.into_iter().flat_map(|commit| commit.envelopes) {
-                self.read_on(envelope)?;
-            }
-            self.settle();
+            self.read_in(commits)?;
             if last {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes in commits that follow this version.
+    pub(super) fn read_in(&mut self, commits: Vec<Commit>) -> Result<(), CatchUpError> {
+        for envelope in commits.into_iter().flat_map(|commit| commit.envelopes) {
+            self.read_on(envelope)?;
+        }
+        self.settle();
+        Ok(())
     }
 
     /// State and ledger as they are kept at the time `now`; version and hash are not in the bytes.

@@ -54,19 +54,6 @@ impl FollowLocation {
         })
     }
 
-    async fn note(&self, details: &EventDetails) -> Result<(), HandlerError> {
-        let write = Write {
-            collection: COLLECTION.to_owned(),
-            id: details.id.clone(),
-            expect: Expect::Anything,
-            body: Some(json!({ "location_id": details.location_id }).into()),
-        };
-        self.documents.put(vec![write]).await.map_err(|error| match error {
-            PutError::Store(error) => HandlerError::Store(error),
-            conflict @ PutError::Conflict { .. } => HandlerError::NotYet(conflict.to_string()),
-        })
-    }
-
     async fn look_at_location(&self, recorded: &Recorded, details: &EventDetails) -> Result<(), HandlerError> {
         let Ok(stream) = StreamId::new(StreamKind::Location, &details.location_id) else {
             return Ok(());
@@ -154,11 +141,23 @@ impl Policy for FollowLocation {
         &[StreamKind::Event, StreamKind::Location]
     }
 
+    /// Notes where events are.
+    async fn prepare(&self, batch: &[Recorded]) -> Result<(), HandlerError> {
+        let notes: Vec<Write> = batch.iter().filter_map(note).collect();
+        if notes.is_empty() {
+            return Ok(());
+        }
+        self.documents.put(notes).await.map_err(|error| match error {
+            PutError::Store(error) => HandlerError::Store(error),
+            conflict @ PutError::Conflict { .. } => HandlerError::NotYet(conflict.to_string()),
+        })?;
+        faults::point("location.noted");
+        Ok(())
+    }
+
     async fn react(&self, recorded: &Recorded) -> Result<(), HandlerError> {
         match &recorded.event {
             DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details) => {
-                self.note(details).await?;
-                faults::point("location.noted");
                 self.look_at_location(recorded, details).await
             }
             // Events may have been there before it: programs that are not ours tell of both in any order.
@@ -168,4 +167,16 @@ impl Policy for FollowLocation {
             _ => Ok(()),
         }
     }
+}
+
+fn note(recorded: &Recorded) -> Option<Write> {
+    let (DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details)) = &recorded.event else {
+        return None;
+    };
+    Some(Write {
+        collection: COLLECTION.to_owned(),
+        id: details.id.clone(),
+        expect: Expect::Anything,
+        body: Some(json!({ "location_id": details.location_id }).into()),
+    })
 }

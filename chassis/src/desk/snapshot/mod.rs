@@ -22,6 +22,9 @@ use super::live::{CatchUpError, Live};
 use manifest::Facts;
 pub use store::Snapshots;
 
+/// A stream of fewer commits is short.
+const SHORT: usize = 4;
+
 /// Why a snapshot is passed over.
 #[derive(Debug, Error)]
 pub(super) enum Unusable {
@@ -44,16 +47,22 @@ pub(crate) struct Loaded<A> {
     unusable: Option<Uuid>,
 }
 
-/// Reads a stream: its snapshot and what came after, or all of it.
+/// Reads a stream: its snapshot and what came after, or all of it. A short one has no snapshot worth a look.
 pub(crate) async fn load<A: Aggregate>(
     snapshots: Option<&Snapshots>,
     journal: &dyn Journal,
     stream: &StreamId,
 ) -> Result<Loaded<A>, CatchUpError> {
-    let mut loaded = match (snapshots, A::SNAPSHOTS) {
-        (Some(snapshots), Some(codec)) => begin(snapshots, &codec, journal, stream).await,
-        _ => Loaded::from_the_start(),
-    };
+    let mut loaded = Loaded::from_the_start();
+    if let (Some(snapshots), Some(codec)) = (snapshots, A::SNAPSHOTS) {
+        let all = journal.read(stream, 0, SHORT).await.ok();
+        if let Some(all) = all.filter(|commits| commits.len() < SHORT) {
+            loaded.live.read_in(all)?;
+            return Ok(loaded);
+        }
+        // Where its beginning cannot be read, a snapshot may do without.
+        loaded = begin(snapshots, &codec, journal, stream).await;
+    }
     loaded.live.catch_up(journal, stream).await?;
     Ok(loaded)
 }
