@@ -20,6 +20,7 @@ use super::gathering::Gathering;
 use super::intake::{Intake, Received};
 use super::live::{CatchUpError, Live};
 use super::snapshot::keeper::Keeper;
+use super::turns::{Turn, Turns};
 use super::{DeskError, Job, Outcome, Shared};
 use crate::background::pressure;
 use crate::clock::Clock;
@@ -37,17 +38,6 @@ const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_secs(60);
 const MANY_CLERKS: usize = 1_000;
 const IDLE_AMONG_MANY: Duration = Duration::from_secs(2);
-/// So many commits in a row have to succeed at once before it is decided ahead: where others write too, or the store
-/// fails, what is decided ahead is for nothing, and the stream has to be read anew.
-const SURE: u32 = 32;
-/// Behind a conflict whoever has committed lets others go first for so many commits, or who has the most clients and never
-/// waits would leave others nothing.
-const RIVALLED: u32 = 32;
-/// So many round trips another one needs to look, decide and append.
-const TURN: u32 = 2;
-/// So often it is looked for whether the other one has, meanwhile.
-const LOOKS: u32 = 4;
-const LONGEST_LINGER: Duration = Duration::from_millis(50);
 
 pub(crate) struct Clerk<A: Aggregate> {
     shared: Arc<Shared<A>>,
@@ -57,12 +47,7 @@ pub(crate) struct Clerk<A: Aggregate> {
     /// journal holds.
     live: Option<Live<A>>,
     keeper: Keeper<A>,
-    /// Until then another replica has its turn.
-    others_turn: Option<Instant>,
-    /// How many commits in a row succeeded at once.
-    sure: u32,
-    /// For how many commits more another writer is reckoned with.
-    rivalled: u32,
+    turns: Turns,
 }
 
 /// Jobs that are to be answered together, and what they come to where that is decided.
@@ -109,9 +94,7 @@ impl<A: Aggregate> Clerk<A> {
             intake: Intake::new(jobs, gathering),
             live: None,
             keeper,
-            others_turn: None,
-            sure: 0,
-            rivalled: 0,
+            turns: Turns::default(),
         }
     }
 
@@ -131,26 +114,23 @@ impl<A: Aggregate> Clerk<A> {
 
     /// Where others write too, a turn is for everybody who waits here.
     async fn next_jobs(&mut self) -> Vec<Job<A>> {
-        let Some(until) = self.others_turn.take() else {
-            self.intake.gather().await;
-            return self.intake.take_batch();
-        };
-        self.give_way(until).await;
+        match self.turns.others() {
+            Some(turn) => self.give_way(turn).await,
+            None => self.intake.gather().await,
+        }
         let mut jobs = Vec::new();
         self.intake.take_all(&mut jobs);
         jobs
     }
 
     /// Waits until another one has committed, or its turn is over: to look costs less than to append in vain.
-    async fn give_way(&mut self, until: Instant) {
-        let pause = until.saturating_duration_since(Instant::now()) / LOOKS;
+    async fn give_way(&mut self, turn: Turn) {
         loop {
-            sleep(pause).await;
+            sleep(turn.until_a_look()).await;
             if self.catch_up().await {
-                self.rivalled = RIVALLED;
-                return;
+                return self.turns.met_another();
             }
-            if Instant::now() >= until {
+            if turn.is_over() {
                 return;
             }
         }
@@ -212,9 +192,7 @@ impl<A: Aggregate> Clerk<A> {
             let started = Instant::now();
             let (is_appended, ahead) = self.commit(&draft).await?;
             if is_appended {
-                let linger = (started.elapsed() * TURN).min(LONGEST_LINGER);
-                self.others_turn = (self.rivalled > 0).then(|| Instant::now() + linger);
-                self.rivalled = self.rivalled.saturating_sub(1);
+                self.turns.committed(started.elapsed());
                 return Ok(self.keep(draft, ahead));
             }
             drop(draft);
@@ -283,7 +261,7 @@ impl<A: Aggregate> Clerk<A> {
         let (appended, ahead) = tokio::select! {
             biased;
             appended = &mut append => (appended, None),
-            () = self.intake.group_of_a_crowd(), if self.sure >= SURE && self.rivalled == 0 => {
+            () = self.intake.group_of_a_crowd(), if self.turns.are_all_own() => {
                 let ahead = self.decide_ahead(draft);
                 (append.await, ahead)
             }
@@ -291,7 +269,7 @@ impl<A: Aggregate> Clerk<A> {
         match self.learn(appended, draft) {
             Ok(true) => Ok((true, ahead)),
             other => {
-                self.sure = 0;
+                self.turns.failed();
                 // It was decided on what has not come about.
                 ahead.into_iter().for_each(|ahead| self.intake.give_back(ahead.jobs));
                 other.map(|is_appended| (is_appended, None))
@@ -301,7 +279,8 @@ impl<A: Aggregate> Clerk<A> {
 
     /// The next batch on top of a draft that is being appended; none where it leads to nothing.
     fn decide_ahead(&mut self, draft: &Draft<A>) -> Option<Batch<A>> {
-        let jobs = self.intake.take_batch();
+        let mut jobs = Vec::new();
+        self.intake.take_all(&mut jobs);
         let next = decide(&draft.after, &self.stream, &jobs, &*self.shared.clock);
         if next.recorded.is_empty() {
             self.intake.give_back(jobs);
@@ -322,7 +301,6 @@ impl<A: Aggregate> Clerk<A> {
                 pressure().committed(draft.recorded.len());
                 self.shared.appended.notify_one();
                 self.intake.bound(None);
-                self.sure = self.sure.saturating_add(1);
                 Ok(true)
             }
             Err(AppendError::Conflict { .. }) => Ok(false),
@@ -346,7 +324,7 @@ impl<A: Aggregate> Clerk<A> {
             let longest = 1_u64 << attempt.min(5);
             sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
         }
-        self.rivalled = RIVALLED;
+        self.turns.met_another();
         self.catch_up().await;
     }
 

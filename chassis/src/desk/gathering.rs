@@ -1,8 +1,8 @@
-//! When a clerk commits: as soon as it has work, or, in a crowd, when a third of the crowd has come.
+//! When a clerk commits: as soon as it has work, or, in a crowd, when half of the crowd has come.
 //!
 //! Every commit costs a sync of the disk, however many commands it holds. Clients that wait for their answers come back
-//! one by one; whoever commits the first of them at once makes all others wait for a commit of one. With a third of them in
-//! each commit, one is being written, one decided and one served at any time. Waiting is bounded, and only a crowd is
+//! one by one; whoever commits the first of them at once makes all others wait for a commit of one. With half of them in
+//! each commit, one is being written while the other is served and comes back. Waiting is bounded, and only a crowd is
 //! waited for.
 
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// A crowd is served in so many groups: one is being written, one decided, and one on its way to its clients and back.
-const GROUPS: usize = 3;
+/// A crowd is served in so many groups: one is being written, one is on its way to its clients and back.
+const GROUPS: usize = 2;
 /// Fewer commands at a time than this are no crowd.
 const CROWD: usize = 8;
 /// A crowd that has gone is waited for this long at most, each time a little less of it.
@@ -44,7 +44,7 @@ impl Crowd {
         self.size = at_work.max(self.size - self.size.div_ceil(8));
     }
 
-    /// How many to commit together; `None` where it is no crowd.
+    /// How many at least to commit together; `None` where it is no crowd.
     pub(crate) fn group(&self) -> Option<usize> {
         (self.size >= CROWD).then_some(self.size / GROUPS)
     }
@@ -117,9 +117,9 @@ mod tests {
         crowd.note(CROWD - 1);
         assert_eq!(crowd.group(), None);
         crowd.note(64);
-        assert_eq!(crowd.group(), Some(21));
+        assert_eq!(crowd.group(), Some(32));
         crowd.note(1);
-        assert_eq!(crowd.group(), Some(18));
+        assert_eq!(crowd.group(), Some(28));
         (0..20).for_each(|_| crowd.note(1));
         assert_eq!(crowd.group(), None);
         (0..20).for_each(|_| crowd.note(0));

@@ -75,21 +75,12 @@ impl<A: Aggregate> Intake<A> {
         }
     }
 
-    /// The next batch, of those that have come: a group of a crowd.
-    pub(crate) fn take_batch(&mut self) -> Vec<Job<A>> {
-        self.take_queued();
-        self.take(self.crowd.group().unwrap_or(BATCH_JOBS).min(self.most))
-    }
-
     /// Everybody who has come, as far as there is room beside those who are in the batch already.
     pub(crate) fn take_all(&mut self, batch: &mut Vec<Job<A>>) {
         self.take_queued();
-        batch.extend(self.take(self.most.saturating_sub(batch.len())));
-    }
-
-    fn take(&mut self, most: usize) -> Vec<Job<A>> {
-        let size = self.waiting.len().min(most);
-        self.waiting.drain(..size).collect()
+        let room = self.most.saturating_sub(batch.len());
+        let size = self.waiting.len().min(room);
+        batch.extend(self.waiting.drain(..size));
     }
 
     /// So many were in batches at the same time, beside those that wait now.

@@ -16,6 +16,7 @@ mod layered;
 mod ledger;
 mod live;
 mod snapshot;
+mod turns;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
