@@ -31,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
 /// In a rush a batch is so much smaller, while there is room to fall behind: what is done in the middle of it is to show
 /// that work goes on, not to catch up.
-const PART: usize = 16;
+const PART: usize = 64;
 const ROOM: u64 = MOST_BEHIND / 2;
 /// Envelopes that a stage may be behind the journal before commits wait for it.
 const MOST_BEHIND: u64 = 300_000;
