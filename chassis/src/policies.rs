@@ -22,7 +22,9 @@ pub trait Policy: Send + Sync {
     /// The kinds of streams that it reacts to.
     fn kinds(&self) -> &'static [StreamKind];
 
-    /// What has to be durable before it reacts to any of these; much faster together than one by one.
+    /// What has to be durable before it reacts to any of these; much faster together than one by one. It comes again
+    /// with all or some of them after an error or a crash. An error keeps the whole batch waiting: nothing can be refused
+    /// here.
     async fn prepare(&self, _batch: &[Recorded]) -> Result<(), HandlerError> {
         Ok(())
     }

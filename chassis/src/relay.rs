@@ -22,11 +22,14 @@ use crate::health::Part;
 use crate::lease::LeaseKeeper;
 use crate::metrics::RelayMetrics;
 
-/// Commits published in one round, and at most where there are always more: each round waits for the broker.
-const ROUND_COMMITS: usize = 256;
-const MOST_COMMITS: usize = 1_024;
-/// Envelopes of a round, about: commits of a busy stream have many.
+/// Commits published in a round, as long as they are all that waits.
+const USUAL_COMMITS: usize = 256;
+/// The same where there are more: each round waits for the broker once.
+const MOST_COMMITS: usize = 1_000;
+/// Commits of a busy stream have many envelopes: a round ends with the commit that brings it to so many.
 const ROUND_ENVELOPES: usize = 8_192;
+/// In a rush a round is so many times smaller: a broker's work for a message costs as much as several bookings.
+const RUSH_PART: usize = 64;
 /// How long to wait for a wake-up before looking anyway.
 const POLL: Duration = Duration::from_millis(500);
 /// How often everything that waits is counted.
@@ -74,7 +77,7 @@ impl Relay {
             metrics,
             health,
             stage: pressure().publishing(),
-            round: ROUND_COMMITS,
+            round: USUAL_COMMITS,
             measured: None,
         }
     }
@@ -112,6 +115,8 @@ impl Relay {
                     warn!(%error, cause = ?std::error::Error::source(&error), "the relay cannot publish; it goes on trying");
                 }
                 *failures += 1;
+                // It may have been too much for the time that the broker has.
+                self.round = (self.round / 2).max(1);
                 self.metrics.failed();
                 self.health.degraded(causes(&error));
                 self.stage.report(None);
@@ -138,9 +143,11 @@ impl Relay {
             return Ok(0);
         }
         faults::point("relay.leased");
-        let round = pressure().portion(self.round);
-        let commits = self.journal.unpublished(round).await?;
+        let round = pressure().portion(self.round, RUSH_PART);
+        let mut commits = self.journal.unpublished(round).await?;
         self.measure(&commits, commits.len() >= round).await?;
+        let is_full = commits.len() >= self.round;
+        commits.truncate(fitting(&commits));
         if commits.is_empty() {
             return Ok(0);
         }
@@ -155,7 +162,7 @@ impl Relay {
         self.journal.mark_published(&keys).await?;
         faults::point("relay.marked");
         self.metrics.published(envelopes.len());
-        self.round = next_round(keys.len(), envelopes.len(), keys.len() >= round);
+        self.round = next_round(keys.len(), envelopes.len(), is_full);
         pressure().give_way().await;
         Ok(keys.len())
     }
@@ -187,9 +194,20 @@ impl Relay {
     }
 }
 
+/// How many of these a round has room for; the first one at least.
+fn fitting(commits: &[Commit]) -> usize {
+    let mut envelopes = 0;
+    let fits = |commit: &&Commit| {
+        let has_room = envelopes < ROUND_ENVELOPES;
+        envelopes += commit.envelopes.len();
+        has_room
+    };
+    commits.iter().take_while(fits).count()
+}
+
 /// Commits to publish in the next round, after one of so many with so many envelopes.
 fn next_round(commits: usize, envelopes: usize, was_full: bool) -> usize {
-    let most = if was_full { MOST_COMMITS } else { ROUND_COMMITS };
+    let most = if was_full { MOST_COMMITS } else { USUAL_COMMITS };
     (ROUND_ENVELOPES * commits / envelopes.max(1)).clamp(1, most)
 }
 
@@ -197,4 +215,18 @@ fn next_round(commits: usize, envelopes: usize, was_full: bool) -> usize {
 pub(crate) fn backoff(failures: u32) -> Duration {
     let doubled = Duration::from_millis(50).saturating_mul(1 << failures.min(10));
     doubled.min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_grows_only_where_more_waits_and_shrinks_where_commits_are_large() {
+        assert_eq!(next_round(256, 256, true), MOST_COMMITS);
+        assert_eq!(next_round(256, 256, false), USUAL_COMMITS);
+        assert_eq!(next_round(100, 20_000, true), ROUND_ENVELOPES / 200);
+        assert_eq!(next_round(1, 10 * ROUND_ENVELOPES, true), 1);
+        assert_eq!(next_round(0, 0, true), 1);
+    }
 }

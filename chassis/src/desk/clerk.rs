@@ -112,9 +112,9 @@ impl<A: Aggregate> Clerk<A> {
         self.keeper.leave(live);
     }
 
-    /// Where others write too, a turn is for everybody who waits here.
+    /// Everybody who has come, behind the others' turn or when the crowd has gathered.
     async fn next_jobs(&mut self) -> Vec<Job<A>> {
-        match self.turns.others() {
+        match self.turns.take_others() {
             Some(turn) => self.give_way(turn).await,
             None => self.intake.gather().await,
         }

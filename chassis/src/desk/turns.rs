@@ -15,8 +15,10 @@ const SURE: u32 = 32;
 /// So many times as long as one's own commit another one needs to look, decide and append.
 const ROUND_TRIPS: u32 = 2;
 const LONGEST: Duration = Duration::from_millis(50);
-/// So often it is looked for whether the other one has committed meanwhile.
-const LOOKS: u32 = 4;
+/// So many times it is looked for whether the other one has committed, in the half of a turn in which it may have.
+const LOOKS: u32 = 8;
+/// Shorter pauses than the timer knows would be longer than none.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 
 /// One replica's part in the turns at a stream.
 #[derive(Default)]
@@ -31,7 +33,7 @@ pub(super) struct Turns {
 /// A time that is left to another replica.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn {
-    ends: Instant,
+    begins: Instant,
     length: Duration,
 }
 
@@ -54,7 +56,7 @@ impl Turns {
     }
 
     /// The turn that is to be left to others now, if one is. It is told once.
-    pub(super) fn others(&mut self) -> Option<Turn> {
+    pub(super) fn take_others(&mut self) -> Option<Turn> {
         self.others.take()
     }
 
@@ -67,18 +69,24 @@ impl Turns {
 impl Turn {
     fn of(length: Duration) -> Self {
         Self {
-            ends: Instant::now() + length,
+            begins: Instant::now(),
             length,
         }
     }
 
-    /// How long to wait before it is looked for what the other one did.
+    /// How long to wait before it is looked for what the other one did. It needs half of its turn at least.
     pub(super) fn until_a_look(&self) -> Duration {
-        self.length / LOOKS
+        let gone = self.begins.elapsed();
+        let half = self.length / 2;
+        if gone < half {
+            return half - gone;
+        }
+        let pause = (half / LOOKS).min(self.length.saturating_sub(gone));
+        if pause < SHORTEST_PAUSE { Duration::ZERO } else { pause }
     }
 
     pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.ends
+        self.begins.elapsed() >= self.length
     }
 }
 
@@ -94,7 +102,7 @@ mod tests {
         for _ in 0..SURE {
             assert!(!turns.are_all_own());
             turns.committed(COMMIT);
-            assert!(turns.others().is_none());
+            assert!(turns.take_others().is_none());
         }
         assert!(turns.are_all_own());
         turns.failed();
@@ -108,11 +116,11 @@ mod tests {
         for _ in 0..RIVALLED {
             assert!(!turns.are_all_own());
             turns.committed(COMMIT);
-            assert_eq!(turns.others().unwrap().length, COMMIT * ROUND_TRIPS);
-            assert!(turns.others().is_none());
+            assert_eq!(turns.take_others().unwrap().length, COMMIT * ROUND_TRIPS);
+            assert!(turns.take_others().is_none());
         }
         turns.committed(COMMIT);
-        assert!(turns.others().is_none() && turns.are_all_own());
+        assert!(turns.take_others().is_none() && turns.are_all_own());
     }
 
     #[tokio::test(start_paused = true)]
@@ -120,9 +128,12 @@ mod tests {
         let mut turns = Turns::default();
         turns.met_another();
         turns.committed(Duration::from_secs(3));
-        let turn = turns.others().unwrap();
+        let turn = turns.take_others().unwrap();
+        assert_eq!(turn.until_a_look(), LONGEST / 2);
+        tokio::time::advance(LONGEST / 2).await;
+        assert_eq!(turn.until_a_look(), LONGEST / 2 / LOOKS);
         assert!(!turn.is_over());
-        tokio::time::advance(LONGEST).await;
-        assert!(turn.is_over());
+        tokio::time::advance(LONGEST / 2).await;
+        assert!(turn.is_over() && turn.until_a_look().is_zero());
     }
 }

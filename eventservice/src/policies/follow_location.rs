@@ -169,10 +169,12 @@ impl Policy for FollowLocation {
     }
 }
 
+/// `None` where there is nothing that could follow.
 fn note(recorded: &Recorded) -> Option<Write> {
     let (DomainEvent::EventCreated(details) | DomainEvent::EventChanged(details)) = &recorded.event else {
         return None;
     };
+    StreamId::new(StreamKind::Event, &details.id).ok()?;
     Some(Write {
         collection: COLLECTION.to_owned(),
         id: details.id.clone(),

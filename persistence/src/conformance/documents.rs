@@ -23,6 +23,18 @@ pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
         )
         .await;
     suite
+        .check(
+            "of many new ones one that is there stops all behind it",
+            new_ones_stop_at_one_that_is_there(h),
+        )
+        .await;
+    suite
+        .check(
+            "new ones can be changed in the same request",
+            new_ones_are_changed_at_once(h),
+        )
+        .await;
+    suite
         .check("of racing writers one wins each revision", racing_writers(h))
         .await;
     suite
@@ -200,6 +212,48 @@ async fn stops_at_conflict(h: &dyn Harness) {
         before.is_none_or(|a| a.revision == 1),
         "the writes before may have happened, once"
     );
+}
+
+/// Many that are new, with one among them that is there: as one request a store may do with them what it likes best.
+async fn new_ones_stop_at_one_that_is_there(h: &dyn Harness) {
+    let documents = declared(h).await;
+    let ids: Vec<String> = (0..1_100).map(|n| format!("d{n:04}")).collect();
+    let new = |id: &String| Write {
+        expect: Expect::Absent,
+        ..named(id, "new")
+    };
+    documents.put(vec![named("d1050", "there")]).await.unwrap();
+    let outcome = documents.put(ids.iter().map(new).collect()).await;
+    assert_conflict(&outcome, 1_050, "d1050");
+    assert_eq!(get(&*documents, "d1050").await.unwrap().body, json!({"name": "there"}));
+    assert_eq!(get(&*documents, "d1051").await, None);
+    let before = get(&*documents, "d0000").await;
+    assert!(before.is_none_or(|document| document.revision == 1));
+}
+
+async fn new_ones_are_changed_at_once(h: &dyn Harness) {
+    let documents = declared(h).await;
+    let bodies = [payload("one"), json!({}), json!({"$a.b": {"": []}, "_id": 7})];
+    let new = (0..60).map(|n: usize| Write {
+        expect: Expect::Absent,
+        ..write("events", &n.to_string(), bodies[n % 3].clone())
+    });
+    let then = |revision, name: &str| Write {
+        expect: Expect::Revision(revision),
+        ..named("7", name)
+    };
+    let last = Write {
+        expect: Expect::Absent,
+        ..named("z", "last")
+    };
+    let writes = new.chain([then(1, "2"), last, then(2, "3")]).collect();
+    documents.put(writes).await.unwrap();
+    for n in [0, 1, 2, 59] {
+        let document = get(&*documents, &n.to_string()).await.unwrap();
+        assert_eq!((document.revision, &document.body), (1, &bodies[n % 3]));
+    }
+    assert_eq!(get(&*documents, "7").await.unwrap().revision, 3);
+    assert_eq!(get(&*documents, "z").await.unwrap().revision, 1);
 }
 
 async fn racing_writers(h: &dyn Harness) {

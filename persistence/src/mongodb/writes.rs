@@ -2,8 +2,8 @@
 //! New documents go in requests of their own where they come first: an insertion costs the server a fraction of an update
 //! that inserts.
 //!
-//! An expectation that is not met has to be a failure, then. A document that should be absent is looked for by a revision
-//! that none has, so that one that is there stands in the way of its insertion. A revision is compared by an expression that
+//! An expectation that is not met has to be a failure, then. Among updates, a document that should be absent is looked for
+//! by a revision that none has, so that one that is there stands in the way of its insertion. A revision is compared by an expression that
 //! cannot be computed where it is another one.
 
 use std::collections::HashMap;
@@ -18,6 +18,8 @@ use crate::{Expect, PutError, StoreError, Write};
 
 /// In one request.
 const MAX_WRITES: usize = 1_000;
+/// So many new documents are worth a request of their own.
+const MANY_NEW: usize = 16;
 /// Of JSON. The server takes 16 MB at once, and as BSON a list of numbers takes six times as much.
 const MAX_BYTES: usize = 2 << 20;
 /// ConversionFailure.
@@ -67,22 +69,24 @@ async fn runs(catalogue: &Catalogue, writes: &[Write]) -> Result<Vec<Run>, Store
         }
         match runs.last_mut().filter(|run| run.takes(&entries[name], write)) {
             Some(run) => run.push(write)?,
-            None => runs.push(Run::of(index, Arc::clone(&entries[name]), write)?),
+            None => runs.push(Run::of(index, Arc::clone(&entries[name]), &writes[index..])?),
         }
     }
     Ok(runs)
 }
 
 impl Run {
-    fn of(index: usize, entry: Arc<Entry>, write: &Write) -> Result<Self, StoreError> {
+    /// Begins with the first of these writes.
+    fn of(index: usize, entry: Arc<Entry>, writes: &[Write]) -> Result<Self, StoreError> {
+        let is_few_new = Kind::of(&writes[0]) == Kind::Insert && !begins_with_many_new(writes);
         let mut run = Self {
             first: index,
             entry,
-            kind: Kind::of(write),
+            kind: if is_few_new { Kind::Update } else { Kind::of(&writes[0]) },
             statements: Vec::new(),
             bytes: 0,
         };
-        run.push(write)?;
+        run.push(&writes[0])?;
         Ok(run)
     }
 
@@ -123,6 +127,14 @@ impl Kind {
             (None, Expect::Revision(_)) => Self::DeleteExpected,
         }
     }
+}
+
+/// Many, or all that there are of this collection.
+fn begins_with_many_new(writes: &[Write]) -> bool {
+    let same = writes
+        .iter()
+        .take_while(|write| write.collection == writes[0].collection);
+    same.take(MANY_NEW).all(|write| Kind::of(write) == Kind::Insert)
 }
 
 fn length(write: &Write) -> usize {

@@ -19,6 +19,7 @@ pub(super) fn recipe() -> Recipe {
         command,
         is_ready: |port| TcpStream::connect(("127.0.0.1", port)).is_ok(),
         make_user: |_| {},
+        has_one_port: false,
         url: |port| format!("kafka:127.0.0.1:{port}"),
         encrypted_url: |port| format!("kafka:localhost:{port}"),
     }

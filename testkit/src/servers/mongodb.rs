@@ -35,6 +35,7 @@ pub(super) fn recipe() -> Recipe {
         command,
         is_ready,
         make_user,
+        has_one_port: true,
         url: |port| format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
         encrypted_url: |port| format!("mongodb://guest:guest@localhost:{port}/?directConnection=true&tls=true"),
     }

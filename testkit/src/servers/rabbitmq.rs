@@ -23,6 +23,7 @@ pub(super) fn recipe() -> Recipe {
         command,
         is_ready,
         make_user: |_| {},
+        has_one_port: false,
         url: |port| format!("amqp://guest:guest@127.0.0.1:{port}/%2f"),
         encrypted_url: |port| format!("amqps://guest:guest@localhost:{port}/%2f"),
     }

@@ -29,6 +29,8 @@ pub struct Recipe {
     pub(super) is_ready: fn(u16) -> bool,
     /// Makes the user of an encrypted server, where its configuration cannot.
     pub(super) make_user: fn(u16),
+    /// Whether it speaks with and without TLS on the same port.
+    pub(super) has_one_port: bool,
     pub(super) url: fn(u16) -> String,
     /// Of its encrypted port; the URL still needs what tells whom to trust.
     pub(super) encrypted_url: fn(u16) -> String,
@@ -97,15 +99,15 @@ impl Server {
     /// One that speaks TLS as well, with this certificate and its key in PEM files. It knows the user `guest` with the
     /// password `guest`, and there nobody else.
     pub async fn start_encrypted(kind: Kind, certificate: &Path, private_key: &Path) -> Self {
-        let [port, encrypted] = ports::free();
+        let [port, other] = ports::free();
+        let recipe = kind.recipe();
         let encrypted = Encrypted {
-            // MongoDB speaks with and without TLS on the same port.
-            port: if kind == Kind::MongoDb { port } else { encrypted },
+            port: if recipe.has_one_port { port } else { other },
             certificate: certificate.to_owned(),
             private_key: private_key.to_owned(),
         };
         let starting = move || {
-            let server = Self::launch(kind.recipe(), new_folder(), false, [port; 2], Some(encrypted));
+            let server = Self::launch(recipe, new_folder(), false, [port; 2], Some(encrypted));
             (server.recipe.make_user)(port);
             server
         };

@@ -55,12 +55,15 @@ pub(crate) async fn load<A: Aggregate>(
 ) -> Result<Loaded<A>, CatchUpError> {
     let mut loaded = Loaded::from_the_start();
     if let (Some(snapshots), Some(codec)) = (snapshots, A::SNAPSHOTS) {
-        let all = journal.read(stream, 0, SHORT).await.ok();
-        if let Some(all) = all.filter(|commits| commits.len() < SHORT) {
-            loaded.live.read_in(all)?;
-            return Ok(loaded);
+        match journal.read(stream, 0, SHORT).await {
+            Ok(all) if all.len() < SHORT => {
+                loaded.live.read_in(all)?;
+                return Ok(loaded);
+            }
+            // Where the beginning is damaged, a snapshot does without.
+            Ok(_) | Err(StoreError::Broken(_)) => {}
+            Err(error) => return Err(error.into()),
         }
-        // Where its beginning cannot be read, a snapshot may do without.
         loaded = begin(snapshots, &codec, journal, stream).await;
     }
     loaded.live.catch_up(journal, stream).await?;
