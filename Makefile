@@ -19,6 +19,11 @@ EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 WITH_SERVERS = target/release/with_servers --folder $(KEPT)/server $(SERVERS) --
 DATA = $${MYEVENTS_DATA_DIR:-$(CURDIR)/$(KEPT)}
+# Inside single quotes: the line that tells commands where everything is.
+TELL = printf "  export MYEVENTS_DATA_DIR=%s" "$(DATA)"; \
+	test -z "$(BROKER)" || printf " MYEVENTS_BROKER=\"%s\"" "$$MYEVENTS_BROKER"; \
+	test -z "$(STORE)" || printf " MYEVENTS_STORE=\"%s\"" "$$MYEVENTS_STORE"; \
+	echo; echo
 
 known-servers:
 	@case "$(BROKER)" in ""|amqp|kafka) ;; *) \
@@ -34,17 +39,14 @@ run: tools ## Build the platform and run it
 else
 run: known-servers tools driver-tools
 	cargo build --release --locked --package myevents --package testkit --bin myevents --bin with_servers
-	MYEVENTS_DATA_DIR=$(DATA) $(WITH_SERVERS) target/release/myevents serve $(ARGS)
+	@export MYEVENTS_DATA_DIR=$(DATA); $(WITH_SERVERS) sh -c 'echo; echo "For commands in another terminal:"; echo; $(TELL); exec target/release/myevents serve "$$@"' serve $(ARGS)
 endif
 
 servers: known-servers tools driver-tools ## Run the servers of `make run BROKER=… STORE=…` by themselves, for commands while the platform is down
 	@test -n "$(BROKER)$(STORE)" || { echo "error: say which: make servers BROKER=… STORE=…"; exit 1; }
 	cargo build --release --locked --package myevents --package testkit --bin myevents --bin with_servers
 	@$(WITH_SERVERS) sh -c 'echo; echo "Ready. In another terminal, for commands and for make run BROKER=$(BROKER) STORE=$(STORE):"; echo; \
-		printf "  export MYEVENTS_DATA_DIR=%s" "$(DATA)"; \
-		test -z "$(BROKER)" || printf " MYEVENTS_BROKER=\"%s\"" "$$MYEVENTS_BROKER"; \
-		test -z "$(STORE)" || printf " MYEVENTS_STORE=\"%s\"" "$$MYEVENTS_STORE"; \
-		echo; echo; echo "Ctrl-C ends it; everything is kept. The next time it has other ports."; exec sleep infinity'
+		$(TELL); echo "Ctrl-C ends it; everything is kept. The next time it has other ports."; exec sleep infinity'
 
 build: tools driver-tools ## Build all binaries for release, into target/release
 	cargo build --release --locked --workspace

@@ -14,7 +14,7 @@ use crate::config::{Defaults, Settings};
 use crate::service::{self, StartError};
 use crate::shown_url::without_secrets;
 use crate::views::{Generation, Generations, View};
-use crate::{lost_journal, policies, store_marks};
+use crate::{lost_journal, policies, relay, store_marks};
 
 /// What commands have to know of a service.
 #[derive(Clone, Copy)]
@@ -84,6 +84,38 @@ impl Takeover {
         let stores = persistence::open(&settings.store).await?;
         store_marks::claim(&stores, settings).await?;
         Ok(Self { stores, _lock: lock })
+    }
+
+    /// A process of the service on another data folder holds no lock of this one's, but one of those on the store
+    /// relays. May take as long as a lease of one that died is left alone.
+    ///
+    /// # Errors
+    /// [`StartError::AtWork`] where one shows that it is alive.
+    pub async fn refuse_beside_others(&self, settings: &Settings) -> Result<(), StartError> {
+        let mut lease = relay::lease(Arc::clone(&self.stores.lease));
+        if !lease.acquire().await? {
+            return Err(StartError::AtWork {
+                store: without_secrets(&settings.store),
+                service: settings.service,
+            });
+        }
+        Ok(lease.release().await?)
+    }
+
+    /// # Errors
+    /// [`StartError::Moved`] where the service has left the store behind.
+    pub async fn refuse_moved(&self, settings: &Settings) -> Result<(), StartError> {
+        store_marks::refuse_moved(&self.stores, settings).await
+    }
+
+    /// Keeps the service from starting on this store, because all of it is in another one, `to`.
+    pub async fn note_move(&self, to: &Settings) -> Result<(), StartError> {
+        Ok(store_marks::note_move(&self.stores, &without_secrets(&to.store)).await?)
+    }
+
+    /// Lets the service start on this store again.
+    pub async fn forget_move(&self) -> Result<(), StartError> {
+        Ok(store_marks::forget_move(&self.stores).await?)
     }
 
     /// Opens another store for the same service, or makes it.

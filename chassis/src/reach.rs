@@ -95,6 +95,7 @@ async fn open_store(settings: &Settings, background: &Handle) -> Result<Stores, 
     store_marks::claim(&stores, settings).await?;
     faults::point("service.claimed");
     store_marks::refuse_half_restored(&stores, settings).await?;
+    store_marks::refuse_moved(&stores, settings).await?;
     Ok(stores)
 }
 

@@ -72,7 +72,7 @@ impl Relay {
         Self {
             journal,
             emitter,
-            lease: LeaseKeeper::new(lease, "relay"),
+            lease: self::lease(lease),
             appended,
             metrics,
             health,
@@ -209,6 +209,11 @@ fn fitting(commits: &[Commit]) -> usize {
 fn next_round(commits: usize, envelopes: usize, was_full: bool) -> usize {
     let most = if was_full { MOST_COMMITS } else { USUAL_COMMITS };
     (ROUND_ENVELOPES * commits / envelopes.max(1)).clamp(1, most)
+}
+
+/// That of whoever relays for a store.
+pub(crate) fn lease(store: Arc<dyn Lease>) -> LeaseKeeper {
+    LeaseKeeper::new(store, "relay")
 }
 
 /// Doubles from 50 ms up to [`LONGEST_PAUSE`].

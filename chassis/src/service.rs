@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use crate::background;
 use crate::clock::Clock;
@@ -74,6 +75,22 @@ pub enum StartError {
          remove all that is there, and move again"
     )]
     HalfRestored { store: String, service: &'static str },
+    #[error("a process of the {service} service is at work on the store {store}; end all of them first")]
+    AtWork { store: String, service: &'static str },
+    #[error(
+        "the {service} service has moved from the store {store} to {to}: set `store` to that; `myevents move {service} \
+         --undo` lets it start on the old one again, which knows nothing of what happened since"
+    )]
+    Moved {
+        store: String,
+        to: String,
+        service: &'static str,
+    },
+    #[error(
+        "configuration: store: `{0}` would be both services'; set `event.store` and `booking.store`, or name a server \
+         without a database"
+    )]
+    SharedStore(String),
     #[error("the store fails: {0}")]
     Mark(#[from] PutError),
     #[error("there is no store at {0}; --data-dir and --conf have to be those of the service")]
@@ -132,6 +149,12 @@ impl Service {
         let broker = reach::broker(&background, &settings.broker).await?;
         refuse_to_begin_anew(&stores, &broker, &settings, kinds).await?;
         broker_part.ok();
+        if !persistence::is_embedded(&settings.store) && settings.broker.starts_with("embedded:") {
+            warn!(
+                service = settings.service,
+                "the store is a server and the broker a folder: processes on other machines would hear nothing of this one"
+            );
+        }
         let metrics = Metrics::new()?;
         Ok(Self {
             snapshots: Snapshots::open(&stores, metrics.desk.clone(), background.clone()).await?,

@@ -1,4 +1,5 @@
-//! Marks in a service's store: whose it is, and that filling it from an exported log has not ended.
+//! Marks in a service's store: whose it is, that filling it from an exported log has not ended, and that the service has
+//! moved away from it.
 
 use persistence::{Collection, DocumentStore, Expect, PutError, StoreError, Stores, Write};
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use crate::shown_url::without_secrets;
 const MARKS: &str = "owner";
 const OWNER: &str = "service";
 const RESTORING: &str = "restoring";
+const MOVED: &str = "moved";
 
 /// Marks the store as this service's. Two services in one store would take each other's progress for their own.
 pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
@@ -60,6 +62,27 @@ pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -
     }
     Err(StartError::HalfRestored {
         store: without_secrets(&settings.store),
+        service: settings.service,
+    })
+}
+
+/// From now on the service does not start here: it would sell again what is sold where it has moved `to`.
+pub(crate) async fn note_move(stores: &Stores, to: &str) -> Result<(), PutError> {
+    let moved = mark(MOVED, Expect::Anything, Some(json!({ "to": to })));
+    stores.documents.put(vec![moved]).await
+}
+
+pub(crate) async fn forget_move(stores: &Stores) -> Result<(), PutError> {
+    stores.documents.put(vec![mark(MOVED, Expect::Anything, None)]).await
+}
+
+pub(crate) async fn refuse_moved(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
+    let Some(moved) = find(&*stores.documents, MOVED).await? else {
+        return Ok(());
+    };
+    Err(StartError::Moved {
+        store: without_secrets(&settings.store),
+        to: moved["to"].as_str().unwrap_or("another store").to_owned(),
         service: settings.service,
     })
 }

@@ -17,7 +17,8 @@ Examples:
 
 Copies the journal, commit by commit, with what of it is still to be published, and users' names; then reads both stores and
 compares them. The store to move to has to be empty, and no process of the service may run meanwhile; the old store stays as
-it is. Then set the service's `store` to the new one: it builds its views from the log when it starts there.
+it is, but the service does not start there any more. Then set the service's `store` to the new one: it builds its views from
+the log when it starts there. Whoever has not begun there may go on with the old one, by --undo.
 Where a move was broken off, remove what is in the new store and begin again: the service does not start on a part.";
 
 #[derive(clap::Args)]
@@ -28,8 +29,11 @@ pub(crate) struct Options {
     #[command(flatten)]
     flags: Flags,
     /// URL of the store to move to
-    #[arg(long, value_name = "URL")]
-    to: String,
+    #[arg(long, value_name = "URL", required_unless_present = "undo")]
+    to: Option<String>,
+    /// Lets the service start on its old store again
+    #[arg(long, conflicts_with = "to")]
+    undo: bool,
 }
 
 #[derive(Debug, Error)]
@@ -50,13 +54,18 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
         let store = without_secrets(&settings.store);
         return Err(StartError::NoStore(store).into());
     }
+    let takeover = Takeover::open(&settings).await?;
+    takeover.refuse_beside_others(&settings).await?;
+    let Some(to) = &options.to else {
+        return undo(&takeover, &settings).await;
+    };
     let profile = options.service.profile();
     let to = Settings {
-        store: persistence::in_database(&options.to, profile.defaults.database),
+        store: persistence::in_database(to, profile.defaults.database),
         ..settings.clone()
     };
-    let takeover = Takeover::open(&settings).await?;
     takeover.refuse_half_restored(&settings).await?;
+    takeover.refuse_moved(&settings).await?;
     let target = takeover.open_other(&to).await.map_err(CommandError::To)?;
     let bar = output::counter("commits copied and compared");
     let copied = copy(&takeover.stores, &target, &(profile.kept)(), &|commits| {
@@ -64,7 +73,19 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     })
     .await;
     bar.finish_and_clear();
-    report(&copied?, &without_secrets(&to.store));
+    let copied = copied?;
+    takeover.note_move(&to).await?;
+    report(&copied, &without_secrets(&to.store));
+    Ok(())
+}
+
+async fn undo(takeover: &Takeover, settings: &Settings) -> Result<(), CommandError> {
+    takeover.forget_move().await?;
+    let store = without_secrets(&settings.store);
+    output::print(&format!(
+        "The {} service may start on {store} again. Remove the other store: it does not know what happens here.",
+        settings.service
+    ));
     Ok(())
 }
 
@@ -78,7 +99,7 @@ fn report(copied: &Copied, to: &str) {
         row("documents", copied.documents),
     ];
     output::print(&format!(
-        "MOVED\n{}\nBoth stores have the same. The service's `store` is now {to}.",
+        "MOVED\n{}\nBoth stores have the same. Set the service's `store` to {to} now.",
         output::table(&rows)
     ));
 }

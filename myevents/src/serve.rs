@@ -9,7 +9,7 @@ use chassis::config::{Defaults, Flags, Settings};
 use chassis::http::server::Api;
 use chassis::service::StartError;
 use chassis::shutdown::Shutdown;
-use chassis::{binary, telemetry};
+use chassis::{binary, telemetry, without_secrets};
 
 /// Plain ports in the configuration are the event service's; `booking.listen` is the other one's.
 const BOOKING: Defaults = Defaults {
@@ -29,6 +29,10 @@ pub(crate) fn run(flags: &Flags) -> ExitCode {
 }
 
 async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
+    // Whichever began first would claim it.
+    if events.store == bookings.store {
+        return Err(StartError::SharedStore(without_secrets(&events.store)));
+    }
     let mut shutdown = Shutdown::listen().map_err(StartError::Signals)?;
     let clock = Arc::new(SystemClock);
     let starting = async {

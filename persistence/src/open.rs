@@ -21,9 +21,11 @@ pub struct Stores {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Tells no more than the scheme: there may be a password behind it.
-    #[error("`{0}:…` names no store; known are `sqlite:FOLDER` and `mongodb://HOST/DATABASE`")]
+    #[error("`{0}:…` names no store; known are `sqlite:FOLDER` and `mongodb://HOST`")]
     UnknownScheme(String),
-    #[error("a URL of MongoDB has to name a database of letters, digits, `_` and `-`: `mongodb://HOST/DATABASE`")]
+    #[error(
+        "a URL of MongoDB has to name a host, and a database of letters, digits, `_` and `-`: `mongodb://HOST/DATABASE`"
+    )]
     NoDatabase,
     #[error(
         "a URL of MongoDB has an `@` behind its `?`: what is special in a password is written as `%3F` for `?`, `%40` for `@`"

@@ -34,7 +34,7 @@ pub struct Restored {
 
 #[derive(Debug, Error)]
 pub enum RestoreError {
-    #[error("the journal is not empty; restore into a fresh data folder")]
+    #[error("the journal is not empty; restore into an empty store")]
     NotEmpty,
     #[error("line {line}: {what}; {commits} commits before it are restored, and nothing behind it")]
     Refused { line: u64, what: String, commits: u64 },

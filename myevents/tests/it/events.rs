@@ -122,6 +122,22 @@ async fn a_change_is_seen_and_a_cancelled_event_takes_no_more() {
 }
 
 #[tokio::test]
+async fn one_store_for_both_services_is_refused_before_either_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let output = std::process::Command::new(binary("myevents"))
+        .args(["serve", "--data-dir", folder.path().to_str().unwrap()])
+        .env("MYEVENTS_STORE", format!("sqlite:{}", store.display()))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(text.contains("would be both services'"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(!store.exists());
+}
+
+#[tokio::test]
 async fn a_store_of_another_service_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().to_owned();

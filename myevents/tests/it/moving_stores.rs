@@ -157,7 +157,11 @@ async fn a_move_that_dies_leaves_nothing_that_a_service_would_start_on() {
         let again = operate_on(&small, folder.path(), &["move", "event", "--to", &large.0[0]]).await;
         match point {
             // Nothing had come there.
-            "move.begun" => drop(again.succeeded()),
+            "move.begun" => {
+                drop(again.succeeded());
+                let undone = operate_on(&small, folder.path(), &["move", "event", "--undo"]).await;
+                assert!(undone.succeeded().contains("may start on"));
+            }
             _ => assert!(again.failed().contains("is not empty"), "{point}"),
         }
     }
@@ -177,9 +181,17 @@ async fn what_outgrows_one_machine_moves_and_may_come_back() {
         .await
         .failed();
     assert!(busy.contains("is in use by another event service"), "{busy}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let beside = operate_on(&small, elsewhere.path(), &["move", "booking", "--to", &large.0[1]])
+        .await
+        .failed();
+    assert!(beside.contains("is at work on the store"), "{beside}");
     platform.stop().await;
 
     move_both(&small, &large, folder.path()).await;
+    let refused = builder_on(&small, folder.path()).try_start().await.err();
+    let refused = refused.expect("it has moved").error;
+    assert!(refused.contains("has moved from the store"), "{refused}");
     let platform = platform_on(&large, folder.path()).await;
     has_everything(&platform.client(), &event, &user, &booked, 17).await;
     agrees(&large, folder.path()).await;
@@ -192,6 +204,13 @@ async fn what_outgrows_one_machine_moves_and_may_come_back() {
     agrees(&back, folder.path()).await;
     platform.stop().await;
 
+    let left = operate_on(&small, folder.path(), &["move", "event", "--to", &large.0[0]])
+        .await
+        .failed();
+    assert!(left.contains("has moved from the store"), "{left}");
+    operate_on(&small, folder.path(), &["move", "event", "--undo"])
+        .await
+        .succeeded();
     let full = operate_on(&small, folder.path(), &["move", "event", "--to", &large.0[0]])
         .await
         .failed();

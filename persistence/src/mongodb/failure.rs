@@ -16,7 +16,29 @@ const HOPELESS: [i32; 7] = [2, 9, 14, 27, 85, 86, 10_334];
 const REFUSALS: [i32; 4] = [13, 18, 20, 8_000];
 
 pub(super) fn of_read(error: Error) -> StoreError {
-    hopeless(&error).unwrap_or_else(|| StoreError::Unavailable(Box::new(error)))
+    hopeless(&error).unwrap_or_else(|| unavailable(error))
+}
+
+/// Where no server is found the driver tells all that it knows of each, in words that change from time to time.
+fn unavailable(error: Error) -> StoreError {
+    match &*error.kind {
+        ErrorKind::ServerSelection { message, .. } => StoreError::Unavailable(not_found(message).into()),
+        _ => StoreError::Unavailable(Box::new(error)),
+    }
+}
+
+/// What it comes to, and the first server's own fault.
+fn not_found(message: &str) -> String {
+    let (what, topology) = message.split_once(" Topology:").unwrap_or((message, ""));
+    let fault = topology.split_once("Error: Kind: ").map(|(_, fault)| fault);
+    let fault = fault.and_then(|fault| fault.split_once(", labels:"));
+    match fault {
+        Some((fault, _)) => format!("{what} {fault}"),
+        None if topology.contains("Set Name:") && !topology.contains("Address:") => {
+            format!("{what} None of those that answer is of the replica set that the URL names.")
+        }
+        None => what.to_owned(),
+    }
 }
 
 pub(super) fn of_write(error: Error) -> StoreError {
@@ -25,7 +47,7 @@ pub(super) fn of_write(error: Error) -> StoreError {
     }
     // Where a first try was sent, its own failure is told and not that the next one found no server.
     match *error.kind {
-        ErrorKind::ServerSelection { .. } => StoreError::Unavailable(Box::new(error)),
+        ErrorKind::ServerSelection { .. } => unavailable(error),
         _ => StoreError::Unknown(Box::new(error)),
     }
 }
@@ -71,5 +93,35 @@ fn number(error: &Error) -> Option<i32> {
         ErrorKind::Command(command) => Some(command.code),
         ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_servers_that_are_not_found_it_is_told_what_helps() {
+        let what = "Server selection timeout: No available servers.";
+        for (topology, told) in [
+            (
+                "{ Type: Unknown, Servers: [ { Address: a:1, Type: Unknown, Error: Kind: I/O error: refused, labels: {\"x\"} } ] }",
+                " I/O error: refused",
+            ),
+            (
+                "{ Type: ReplicaSetNoPrimary, Set Name: nope, Servers: [  ] }",
+                " None of those that answer is of the replica set that the URL names.",
+            ),
+            (
+                "{ Type: ReplicaSetNoPrimary, Set Name: rs0, Servers: [ { Address: a:1, Type: RsSecondary } ] }",
+                "",
+            ),
+        ] {
+            assert_eq!(
+                not_found(&format!("{what} Topology: {topology}")),
+                format!("{what}{told}")
+            );
+        }
+        assert_eq!(not_found("something else"), "something else");
     }
 }
