@@ -29,7 +29,7 @@ const MOST_COMMITS: usize = 1_000;
 /// Commits of a busy stream have many envelopes: a round ends with the commit that brings it to so many.
 const ROUND_ENVELOPES: usize = 8_192;
 /// In a rush a round is so many times smaller: a broker's work for a message costs as much as several bookings.
-const RUSH_PART: usize = 64;
+const RUSH_PART: usize = 16;
 /// How long to wait for a wake-up before looking anyway.
 const POLL: Duration = Duration::from_millis(500);
 /// How often everything that waits is counted.
@@ -147,7 +147,7 @@ impl Relay {
         let mut commits = self.journal.unpublished(round).await?;
         self.measure(&commits, commits.len() >= round).await?;
         let is_full = commits.len() >= self.round;
-        commits.truncate(fitting(&commits));
+        commits.truncate(fitting(&commits, pressure().portion(ROUND_ENVELOPES, RUSH_PART)));
         if commits.is_empty() {
             return Ok(0);
         }
@@ -194,11 +194,11 @@ impl Relay {
     }
 }
 
-/// How many of these a round has room for; the first one at least.
-fn fitting(commits: &[Commit]) -> usize {
+/// How many of these a round of so many envelopes has room for; the first one at least.
+fn fitting(commits: &[Commit], most: usize) -> usize {
     let mut envelopes = 0;
     let fits = |commit: &&Commit| {
-        let has_room = envelopes < ROUND_ENVELOPES;
+        let has_room = envelopes < most;
         envelopes += commit.envelopes.len();
         has_room
     };
