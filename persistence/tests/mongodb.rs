@@ -105,8 +105,8 @@ async fn a_database_of_another_format_is_refused() {
 async fn what_is_missing_in_a_url_is_told_in_one_line() {
     let server = shared(Kind::MongoDb).await;
     for (url, told) in [
-        (server.clone(), "has to name a database"),
-        (Kind::MongoDb.place(&server, "a.b"), "has to name a database"),
+        (server.clone(), "has to name a host, and a database"),
+        (Kind::MongoDb.place(&server, "a.b"), "has to name a host, and a database"),
         (
             Kind::MongoDb.place(&server, "a") + "&authMechanism=nonsense",
             "invalid mechanism",
