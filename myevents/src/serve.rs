@@ -30,7 +30,7 @@ pub(crate) fn run(flags: &Flags) -> ExitCode {
 
 async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
     // Whichever began first would claim it.
-    if events.store == bookings.store {
+    if events.store == bookings.store && persistence::is_known(&events.store) {
         return Err(StartError::SharedStore(without_secrets(&events.store)));
     }
     let mut shutdown = Shutdown::listen().map_err(StartError::Signals)?;

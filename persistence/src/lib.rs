@@ -34,5 +34,5 @@ pub use documents::{
 pub use error::StoreError;
 pub use journal::{AppendError, Commit, CommitKey, InvalidCommit, Journal, MAX_COMMIT_BYTES, Walked};
 pub use lease::{Lease, LeaseRecord};
-pub use open::{OpenError, Stores, in_database, is_embedded, is_there, open, open_beside};
+pub use open::{OpenError, Stores, in_database, is_embedded, is_known, is_there, open, open_beside};
 pub use search::{Indexed, Search, tokens};

@@ -43,6 +43,12 @@ pub fn is_there(url: &str) -> bool {
     folder.is_none_or(|folder| Path::new(folder).is_dir())
 }
 
+/// Whether `url` names a kind of store that there is.
+pub fn is_known(url: &str) -> bool {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+    matches!(scheme, Some("sqlite" | "mongodb" | "mongodb+srv"))
+}
+
 /// Whether the store is part of this process, and no server.
 pub fn is_embedded(url: &str) -> bool {
     url.starts_with("sqlite:")

@@ -106,7 +106,10 @@ async fn what_is_missing_in_a_url_is_told_in_one_line() {
     let server = shared(Kind::MongoDb).await;
     for (url, told) in [
         (server.clone(), "has to name a host, and a database"),
-        (Kind::MongoDb.place(&server, "a.b"), "has to name a host, and a database"),
+        (
+            Kind::MongoDb.place(&server, "a.b"),
+            "has to name a host, and a database",
+        ),
         (
             Kind::MongoDb.place(&server, "a") + "&authMechanism=nonsense",
             "invalid mechanism",
