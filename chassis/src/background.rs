@@ -29,6 +29,9 @@ const RUSH: Duration = Duration::from_millis(100);
 /// So long a batch waits at most for a rush to end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
+/// In a rush a batch is so many times smaller, while there is room to fall behind: what is done in the middle of it is to
+/// show that work goes on, not to catch up.
+const PART: usize = 16;
 const ROOM: u64 = MOST_BEHIND / 2;
 /// Envelopes that a stage may be behind the journal before commits wait for it.
 const MOST_BEHIND: u64 = 300_000;
@@ -162,11 +165,10 @@ impl Pressure {
         }
     }
 
-    /// How much of a whole batch to do at a time: a `part`th of it in a rush, while there is room to fall behind. What is
-    /// done in the middle of it is to show that work goes on, not to catch up.
-    pub(crate) fn portion(&self, whole: usize, part: usize) -> usize {
+    /// How much of a whole batch to do at a time.
+    pub(crate) fn portion(&self, whole: usize) -> usize {
         match self.is_rush() && self.has_room() {
-            true => whole.div_ceil(part),
+            true => whole.div_ceil(PART),
             false => whole,
         }
     }
@@ -338,7 +340,7 @@ mod tests {
         for _ in 0..20 {
             drop(crowd(pressure, 3 * CROWD));
         }
-        assert_eq!(pressure.portion(17, 16), 2);
+        assert_eq!(pressure.portion(PART + 1), 2);
         let began = Instant::now();
         let _rush = tokio::spawn(async move {
             loop {
@@ -350,7 +352,7 @@ mod tests {
         assert!(began.elapsed() >= LONGEST_PAUSE);
         let stage = pressure.consuming();
         stage.report(Some(ROOM));
-        assert_eq!(pressure.portion(17, 16), 17);
+        assert_eq!(pressure.portion(PART + 1), PART + 1);
         stage.report(Some(MOST_BEHIND));
         assert!(pressure.give_way().now_or_never().is_some());
     }

@@ -28,8 +28,6 @@ const USUAL_COMMITS: usize = 256;
 const MOST_COMMITS: usize = 1_000;
 /// Commits of a busy stream have many envelopes: a round ends with the commit that brings it to so many.
 const ROUND_ENVELOPES: usize = 8_192;
-/// In a rush a round is so many times smaller: a broker's work for a message costs as much as several bookings.
-const RUSH_PART: usize = 16;
 /// How long to wait for a wake-up before looking anyway.
 const POLL: Duration = Duration::from_millis(500);
 /// How often everything that waits is counted.
@@ -143,11 +141,7 @@ impl Relay {
             return Ok(0);
         }
         faults::point("relay.leased");
-        let round = pressure().portion(self.round, RUSH_PART);
-        let mut commits = self.journal.unpublished(round).await?;
-        self.measure(&commits, commits.len() >= round).await?;
-        let is_full = commits.len() >= self.round;
-        commits.truncate(fitting(&commits, pressure().portion(ROUND_ENVELOPES, RUSH_PART)));
+        let (commits, is_full) = self.next_commits().await?;
         if commits.is_empty() {
             return Ok(0);
         }
@@ -165,6 +159,16 @@ impl Relay {
         self.round = next_round(keys.len(), envelopes.len(), is_full);
         pressure().give_way().await;
         Ok(keys.len())
+    }
+
+    /// The commits of a round, and whether as many wait as a whole one may have.
+    async fn next_commits(&mut self) -> Result<(Vec<Commit>, bool), StoreError> {
+        let round = pressure().portion(self.round);
+        let mut commits = self.journal.unpublished(round).await?;
+        self.measure(&commits, commits.len() >= round).await?;
+        let is_full = commits.len() >= self.round;
+        commits.truncate(fitting(&commits, pressure().portion(ROUND_ENVELOPES)));
+        Ok((commits, is_full))
     }
 
     /// Counting everything that waits is worth its while only where it does not fit into one round.

@@ -149,7 +149,7 @@ impl Service {
         let broker = reach::broker(&background, &settings.broker).await?;
         refuse_to_begin_anew(&stores, &broker, &settings, kinds).await?;
         broker_part.ok();
-        if !persistence::is_embedded(&settings.store) && settings.broker.starts_with("embedded:") {
+        if !persistence::is_embedded(&settings.store) && msgqueue::is_embedded(&settings.broker) {
             warn!(
                 service = settings.service,
                 "the store is a server and the broker a folder: processes on other machines would hear nothing of this one"

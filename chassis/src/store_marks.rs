@@ -39,15 +39,11 @@ pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), St
 
 /// From now on the service does not start, until the restore has ended.
 pub(crate) async fn begin_restore(stores: &Stores) -> Result<(), PutError> {
-    let restoring = mark(RESTORING, Expect::Anything, Some(json!({})));
-    stores.documents.put(vec![restoring]).await
+    set(stores, RESTORING, Some(json!({}))).await
 }
 
 pub(crate) async fn end_restore(stores: &Stores) -> Result<(), PutError> {
-    stores
-        .documents
-        .put(vec![mark(RESTORING, Expect::Anything, None)])
-        .await
+    set(stores, RESTORING, None).await
 }
 
 /// Whether a restore has begun and not ended. Nobody but a restore ends it: one of another replica may be at work.
@@ -68,12 +64,11 @@ pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -
 
 /// From now on the service does not start here: it would sell again what is sold where it has moved `to`.
 pub(crate) async fn note_move(stores: &Stores, to: &str) -> Result<(), PutError> {
-    let moved = mark(MOVED, Expect::Anything, Some(json!({ "to": to })));
-    stores.documents.put(vec![moved]).await
+    set(stores, MOVED, Some(json!({ "to": to }))).await
 }
 
 pub(crate) async fn forget_move(stores: &Stores) -> Result<(), PutError> {
-    stores.documents.put(vec![mark(MOVED, Expect::Anything, None)]).await
+    set(stores, MOVED, None).await
 }
 
 pub(crate) async fn refuse_moved(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
@@ -85,6 +80,11 @@ pub(crate) async fn refuse_moved(stores: &Stores, settings: &Settings) -> Result
         to: moved["to"].as_str().unwrap_or("another store").to_owned(),
         service: settings.service,
     })
+}
+
+/// Sets a mark, or removes it.
+async fn set(stores: &Stores, id: &str, body: Option<Value>) -> Result<(), PutError> {
+    stores.documents.put(vec![mark(id, Expect::Anything, body)]).await
 }
 
 fn mark(id: &str, expect: Expect, body: Option<Value>) -> Write {

@@ -16,8 +16,6 @@ use crate::faults;
 
 /// Deliveries taken at a time.
 const BATCH: usize = 2_048;
-/// In a rush a batch is so many times smaller.
-const RUSH_PART: usize = 16;
 /// How often parked messages are looked at again, and the lag is measured.
 const SWEEP: Duration = Duration::from_secs(2);
 /// How often the lag is measured while there is more than is taken at a time.
@@ -62,7 +60,7 @@ impl<'a> Session<'a> {
                     stored?;
                     session.acknowledge().await?
                 }
-                batch = session.subscription.next_batch(pressure().portion(BATCH, RUSH_PART)) => session.take(&batch?).await?,
+                batch = session.subscription.next_batch(pressure().portion(BATCH)) => session.take(&batch?).await?,
             };
             if works {
                 consumer.recovered(failures);
@@ -79,7 +77,7 @@ impl<'a> Session<'a> {
         self.consumer.step(batch, &mut self.parked).await?;
         self.computed.push_back((self.behind.batches_put(), tags(batch)));
         let works = self.acknowledge().await?;
-        if batch.len() >= pressure().portion(BATCH, RUSH_PART) && self.measured.elapsed() >= MEASURE {
+        if batch.len() >= pressure().portion(BATCH) && self.measured.elapsed() >= MEASURE {
             self.measured = Instant::now();
             self.consumer.measure(self.stage).await?;
         }

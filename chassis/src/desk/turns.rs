@@ -15,8 +15,8 @@ const SURE: u32 = 32;
 /// So many times as long as one's own commit another one needs to look, decide and append.
 const ROUND_TRIPS: u32 = 2;
 const LONGEST: Duration = Duration::from_millis(50);
-/// So often it is looked for whether the other one has committed meanwhile. Whoever looks more often than that is faster
-/// than one who has just lost and has to read first: of three replicas one would starve.
+/// So often it is looked for whether the other one has committed meanwhile. Each look is a request to the store; and the
+/// more there are, the sooner one that has just had its turn is back, before a third one that has lost and reads first.
 const LOOKS: u32 = 4;
 
 /// One replica's part in the turns at a stream.

@@ -3,8 +3,8 @@
 //! that inserts.
 //!
 //! An expectation that is not met has to be a failure, then. Among updates, a document that should be absent is looked for
-//! by a revision that none has, so that one that is there stands in the way of its insertion. A revision is compared by an expression that
-//! cannot be computed where it is another one.
+//! by a revision that none has, so that one that is there stands in the way of its insertion. A revision is compared by an
+//! expression that cannot be computed where it is another one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -78,11 +78,10 @@ async fn runs(catalogue: &Catalogue, writes: &[Write]) -> Result<Vec<Run>, Store
 impl Run {
     /// Begins with the first of these writes.
     fn of(index: usize, entry: Arc<Entry>, writes: &[Write]) -> Result<Self, StoreError> {
-        let is_few_new = Kind::of(&writes[0]) == Kind::Insert && !begins_with_many_new(writes);
         let mut run = Self {
             first: index,
             entry,
-            kind: if is_few_new { Kind::Update } else { Kind::of(&writes[0]) },
+            kind: Kind::beginning(writes),
             statements: Vec::new(),
             bytes: 0,
         };
@@ -125,6 +124,14 @@ impl Kind {
             (Some(_), _) | (None, Expect::Absent) => Self::Update,
             (None, Expect::Anything) => Self::Delete,
             (None, Expect::Revision(_)) => Self::DeleteExpected,
+        }
+    }
+
+    /// That of a run that begins with the first of these.
+    fn beginning(writes: &[Write]) -> Self {
+        match Self::of(&writes[0]) {
+            Self::Insert if !begins_with_many_new(writes) => Self::Update,
+            kind => kind,
         }
     }
 }
