@@ -171,7 +171,12 @@ pub(super) async fn availability(
         let reply = AvailabilityReply::of(&document, terms, api.clock.now());
         return Ok(conditional::respond(&http, document.version, &reply));
     };
-    let (version, reply) = past::availability_at(&api, &inventory_of(&event_id)?, moment).await?;
+    let inventory = inventory_of(&event_id)?;
+    // A store may show this document before it shows the entry that belongs to it.
+    Token::at(inventory.clone(), document.version)
+        .wait(&api.views.progress)
+        .await?;
+    let (version, reply) = past::availability_at(&api, &inventory, moment).await?;
     Ok(conditional::respond(&http, version, &reply))
 }
 

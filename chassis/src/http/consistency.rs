@@ -47,6 +47,13 @@ impl Token {
         Self::parse(value.to_str().unwrap_or_default()).ok_or_else(|| Problem::invalid_field(HEADER, rule))
     }
 
+    /// As if a reader had brought what one view has shown: the others are to have got there too.
+    pub fn at(stream: StreamId, version: u64) -> Self {
+        Self {
+            positions: vec![(stream, version)],
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut positions = Vec::new();
         for position in text.split(',') {
@@ -79,7 +86,7 @@ impl Token {
             let patience = deadline.saturating_duration_since(Instant::now());
             if !progress.reaches(stream, *version, patience).await? {
                 return Err(Problem::unavailable(
-                    "What the Consistency-Token names is not visible yet.",
+                    "The views have not yet come to what was asked for.",
                 ));
             }
         }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Client, Platform, PlatformBuilder, Reply, eventually};
 
 use crate::support::{event_with_seats, opera, platform};
+
+/// So many that some are looked at while their views are being written.
+const YOUNG: usize = 100;
 
 async fn start(folder: &TempDir) -> Platform {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
@@ -226,6 +230,24 @@ async fn the_past_is_never_changed_so_it_is_not_sent_again() {
     assert_eq!(client.get_with(&path, &again).await.status, 304);
     let newer = client.get_with(&format!("/events/{id}/availability"), &again).await;
     assert_eq!(newer.expect(200).get("at"), None);
+    platform.stop().await;
+}
+
+/// The document of what is left and the entry of how it came about need not be seen in one moment in every store.
+#[tokio::test]
+async fn whatever_availability_is_told_its_version_is_known_in_the_past() {
+    let platform = platform().await;
+    let client = platform.client();
+    let events = (0..YOUNG).map(|_| async {
+        let event = client.post("/events", opera()).await.expect(201);
+        let path = format!("/events/{}/availability", event["id"].as_str().unwrap());
+        eventually("the event opens for booking", || async {
+            (client.get(&path).await.status == 200).then_some(())
+        })
+        .await;
+        client.get(&format!("{path}?at=v1")).await.expect(200);
+    });
+    join_all(events).await;
     platform.stop().await;
 }
 
