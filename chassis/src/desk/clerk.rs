@@ -12,7 +12,6 @@ use futures::future::join_all;
 use persistence::{AppendError, Commit, InvalidCommit, Journal, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use uuid::Uuid;
 
 use super::aggregate::Aggregate;
 use super::batch::{self, Draft, Verdict};
@@ -21,6 +20,7 @@ use super::intake::{Intake, Received};
 use super::live::{CatchUpError, Live};
 use super::snapshot::keeper::Keeper;
 use super::turns::{Turn, Turns};
+use super::writer::Writer;
 use super::{DeskError, Job, Outcome, Shared};
 use crate::background::pressure;
 use crate::clock::Clock;
@@ -123,17 +123,16 @@ impl<A: Aggregate> Clerk<A> {
         jobs
     }
 
-    /// Waits until another one has committed, or its turn is over: to look costs less than to append in vain.
-    async fn give_way(&mut self, turn: Turn) {
-        loop {
-            sleep(turn.until_a_look()).await;
-            if self.catch_up().await {
-                return self.turns.met_another();
+    /// Waits until the others have committed, or their turn is over: to look costs less than to append in vain.
+    async fn give_way(&mut self, mut turn: Turn) {
+        while !turn.is_over() {
+            if let Some(pause) = turn.pause() {
+                sleep(pause).await;
             }
-            if turn.is_over() {
-                return;
-            }
+            let Some(writers) = self.catch_up().await else { return };
+            turn.saw(&writers);
         }
+        self.turns.end(turn);
     }
 
     /// Waits for work. False when this clerk has left the desk.
@@ -218,9 +217,9 @@ impl<A: Aggregate> Clerk<A> {
         drop(after);
         let journal = Arc::clone(&self.shared.journal);
         let live = self.live.get_or_insert_with(Live::new);
-        let before = live.version;
-        live.catch_up(&*journal, &self.stream).await?;
-        Ok((live.version == before).then_some(Settled {
+        let writers = live.catch_up(&*journal, &self.stream).await?;
+        self.turns.met(&writers);
+        Ok(writers.is_empty().then_some(Settled {
             verdicts,
             recorded: Vec::new(),
             ahead: None,
@@ -257,7 +256,7 @@ impl<A: Aggregate> Clerk<A> {
     async fn commit(&mut self, draft: &Draft<A>) -> Result<(bool, Option<Batch<A>>), Fault> {
         faults::point("desk.decided");
         let shared = Arc::clone(&self.shared);
-        let mut append = pin!(append(&*shared.journal, draft));
+        let mut append = pin!(append(&shared, draft));
         let (appended, ahead) = tokio::select! {
             biased;
             appended = &mut append => (appended, None),
@@ -324,22 +323,23 @@ impl<A: Aggregate> Clerk<A> {
             let longest = 1_u64 << attempt.min(5);
             sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
         }
-        self.turns.met_another();
-        self.catch_up().await;
+        if self.catch_up().await.is_none() {
+            self.turns.met(&[Writer::UNKNOWN]);
+        }
     }
 
-    /// True where another one has written.
-    async fn catch_up(&mut self) -> bool {
+    /// Reads what others have written, and returns who did; `None` where the stream has to be read anew.
+    async fn catch_up(&mut self) -> Option<Vec<Writer>> {
         let journal = Arc::clone(&self.shared.journal);
-        let Some(live) = &mut self.live else { return false };
-        let before = live.version;
-        match live.catch_up(&*journal, &self.stream).await {
-            Ok(()) => live.version != before,
-            Err(_) => {
-                self.live = None;
-                false
-            }
-        }
+        let live = self.live.as_mut()?;
+        let Ok(mut writers) = live.catch_up(&*journal, &self.stream).await else {
+            self.live = None;
+            return None;
+        };
+        // What of one's own was given up may have been written later.
+        writers.retain(|writer| *writer != self.shared.writer);
+        self.turns.met(&writers);
+        Some(writers)
     }
 
     /// A commit that was too large is tried again, with half as many jobs at a time.
@@ -414,20 +414,20 @@ fn decide<A: Aggregate>(live: &Live<A>, stream: &StreamId, jobs: &[Job<A>], cloc
 
 /// An append whose outcome is unknown is repeated as it is: the journal knows its own commit again. That a repetition could
 /// not be made tells nothing of the one before.
-async fn append<A: Aggregate>(journal: &dyn Journal, draft: &Draft<A>) -> Result<(), AppendError> {
+async fn append<A: Aggregate>(shared: &Shared<A>, draft: &Draft<A>) -> Result<(), AppendError> {
     let envelopes = draft
         .recorded
         .iter()
         .map(|recorded| Arc::clone(&recorded.envelope))
         .collect();
     let commit = Commit {
-        id: Uuid::now_v7(),
+        id: shared.writer.commit_id(),
         envelopes,
     };
     let (mut attempt, began) = (1, Instant::now());
     loop {
         let may_repeat = || attempt < UNKNOWN_ATTEMPTS && began.elapsed() < UNKNOWN_PATIENCE;
-        match journal.append(draft.previous, &commit).await {
+        match shared.journal.append(draft.previous, &commit).await {
             Err(AppendError::Store(StoreError::Unknown(_))) if may_repeat() => {
                 sleep(UNKNOWN_PAUSE * attempt).await;
                 attempt += 1;

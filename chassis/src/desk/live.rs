@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::aggregate::{Aggregate, SnapshotCodec};
 use super::ledger::Ledger;
+use super::writer::Writer;
 use crate::packed::{TooLarge, put_section, take_section};
 use crate::recorded::Recorded;
 
@@ -44,14 +45,20 @@ impl<A: Aggregate> Live<A> {
         }
     }
 
-    /// Reads what the journal has beyond this version.
-    pub(crate) async fn catch_up(&mut self, journal: &dyn Journal, stream: &StreamId) -> Result<(), CatchUpError> {
+    /// Reads what the journal has beyond this version. Returns who wrote each commit of it.
+    pub(crate) async fn catch_up(
+        &mut self,
+        journal: &dyn Journal,
+        stream: &StreamId,
+    ) -> Result<Vec<Writer>, CatchUpError> {
+        let mut writers = Vec::new();
         loop {
             let commits = journal.read(stream, self.version, READ_COMMITS).await?;
             let last = commits.len() < READ_COMMITS;
+            writers.extend(commits.iter().map(|commit| Writer::of(commit.id)));
             self.read_in(commits)?;
             if last {
-                return Ok(());
+                return Ok(writers);
             }
         }
     }

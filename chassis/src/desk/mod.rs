@@ -17,6 +17,7 @@ mod ledger;
 mod live;
 mod snapshot;
 mod turns;
+mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +41,7 @@ use clerk::Clerk;
 use gathering::Gathering;
 use live::CatchUpError;
 use snapshot::Loaded;
+use writer::Writer;
 
 /// Jobs that may wait for one aggregate; more are refused as [`DeskError::Busy`].
 const QUEUE_LENGTH: usize = 2_048;
@@ -127,6 +129,8 @@ pub(crate) struct Shared<A: Aggregate> {
     /// Rung after every append; the relay listens.
     pub(crate) appended: Arc<Notify>,
     pub(crate) metrics: DeskMetrics,
+    /// As whom this desk commits.
+    pub(crate) writer: Writer,
     pub(crate) snapshots: Option<Snapshots>,
     /// Where clerks run: they must outlive the HTTP worker that first needed them.
     runtime: Handle,
@@ -156,6 +160,7 @@ impl<A: Aggregate> Desk<A> {
                 clock,
                 appended,
                 metrics,
+                writer: Writer::new(),
                 snapshots: None,
                 runtime: Handle::current(),
                 clerks: Mutex::default(),

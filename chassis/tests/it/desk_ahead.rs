@@ -27,6 +27,8 @@ struct Troubled {
     appends: AtomicU64,
     /// Envelopes of appends that failed.
     failed: AtomicUsize,
+    /// How often it was looked for what others have written, and there was nothing.
+    vain_looks: AtomicUsize,
     trouble: fn(u64) -> Trouble,
 }
 
@@ -50,6 +52,7 @@ impl Troubled {
             waiting: AtomicUsize::new(0),
             appends: AtomicU64::new(0),
             failed: AtomicUsize::new(0),
+            vain_looks: AtomicUsize::new(0),
             trouble,
         })
     }
@@ -94,7 +97,10 @@ impl Journal for Troubled {
     }
 
     async fn read(&self, stream: &StreamId, after: u64, limit: usize) -> Result<Vec<Commit>, StoreError> {
-        self.journal.read(stream, after, limit).await
+        let commits = self.journal.read(stream, after, limit).await?;
+        self.vain_looks
+            .fetch_add(usize::from(commits.is_empty() && after > 0), Ordering::SeqCst);
+        Ok(commits)
     }
 
     async fn walk(&self, after: Option<&CommitKey>, limit: usize) -> Result<Vec<Walked>, StoreError> {
@@ -219,6 +225,24 @@ async fn whatever_becomes_of_appends_every_answer_is_true() {
         "only what could not be appended"
     );
     assert_eq!(all.len() - ours.len(), overtaken.count());
+}
+
+/// Long after it began to decide ahead.
+fn overtaken_once(append: u64) -> Trouble {
+    if append == 80 {
+        Trouble::Overtaken
+    } else {
+        Trouble::None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_overtaken_what_was_decided_ahead_is_left_turns() {
+    let parts = Parts::open().await;
+    let journal = Troubled::new(&parts, overtaken_once);
+    crowd(&journal, u32::MAX, &Arc::default()).await;
+    assert!(journal.appends.load(Ordering::SeqCst) > 90);
+    assert!(journal.vain_looks.load(Ordering::SeqCst) > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
