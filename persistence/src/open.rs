@@ -37,6 +37,20 @@ pub enum OpenError {
     Store(#[from] StoreError),
 }
 
+/// The kinds of stores that a URL can name.
+enum Kind<'a> {
+    Sqlite { folder: &'a str },
+    MongoDb,
+}
+
+fn kind_of(url: &str) -> Option<Kind<'_>> {
+    match url.split_once(':')? {
+        ("sqlite", folder) => Some(Kind::Sqlite { folder }),
+        ("mongodb" | "mongodb+srv", _) => Some(Kind::MongoDb),
+        _ => None,
+    }
+}
+
 /// Whether there is something where `url` points to. True where only opening can tell.
 pub fn is_there(url: &str) -> bool {
     let folder = url.strip_prefix("sqlite:");
@@ -45,8 +59,7 @@ pub fn is_there(url: &str) -> bool {
 
 /// Whether `url` names a kind of store that there is.
 pub fn is_known(url: &str) -> bool {
-    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
-    matches!(scheme, Some("sqlite" | "mongodb" | "mongodb+srv"))
+    kind_of(url).is_some()
 }
 
 /// Whether the store is part of this process, and no server.
@@ -81,11 +94,11 @@ pub async fn open(url: &str) -> Result<Stores, OpenError> {
 /// Like [`open`]; what an embedded store does for views only is done by threads of the runtime `background`, which may
 /// have a lower priority than those that wait for the journal.
 pub async fn open_beside(url: &str, background: &Handle) -> Result<Stores, OpenError> {
-    match url.split_once(':') {
-        Some(("sqlite", folder)) if !folder.is_empty() => {
+    match kind_of(url) {
+        Some(Kind::Sqlite { folder }) if !folder.is_empty() => {
             Ok(sqlite::open_beside(&PathBuf::from(folder), background).await?)
         }
-        Some(("mongodb" | "mongodb+srv", _)) => open_mongodb(url).await,
+        Some(Kind::MongoDb) => open_mongodb(url).await,
         _ => {
             let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
             Err(OpenError::UnknownScheme(scheme.to_owned()))

@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::desk::{DeskError, Outcome, Request};
-use chassis::feed::Moment;
 use chassis::http::consistency::Token;
 use chassis::http::form::{self, Form};
 use chassis::http::paging::{Page, PageRequest};
@@ -172,14 +171,7 @@ pub(super) async fn availability(
         let reply = AvailabilityReply::of(&document, terms, api.clock.now());
         return Ok(conditional::respond(&http, document.version, &reply));
     };
-    let inventory = inventory_of(&event_id)?;
-    // A store may show this document before it shows the entry that belongs to it.
-    let needed = match moment {
-        Moment::Version(version) => version.min(document.version),
-        Moment::Time(_) => document.version,
-    };
-    Token::at(inventory.clone(), needed).wait(&api.views.progress).await?;
-    let (version, reply) = past::availability_at(&api, &inventory, moment).await?;
+    let (version, reply) = past::availability_at(&api, &inventory_of(&event_id)?, moment, document.version).await?;
     Ok(conditional::respond(&http, version, &reply))
 }
 

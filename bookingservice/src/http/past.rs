@@ -60,12 +60,19 @@ pub(super) fn moment_of(http: &HttpRequest) -> Result<Option<Moment>, Problem> {
     Ok(moment)
 }
 
-/// What was left at a moment, and the version of the inventory then.
+/// What was left at a moment, and the version of the inventory then. Of the inventory this version has been seen: a store
+/// may show its document before it shows the entry that belongs to it.
 pub(super) async fn availability_at(
     api: &BookingApi,
     inventory: &StreamId,
     moment: Moment,
+    seen: u64,
 ) -> Result<(u64, AvailabilityReply), Problem> {
+    let needed = match moment {
+        Moment::Time(_) => seen,
+        Moment::Version(version) => version.min(seen),
+    };
+    Token::at(inventory.clone(), needed).wait(&api.views.progress).await?;
     let Some(entry) = api.feed.at(inventory, moment).await? else {
         return Err(not_open_yet());
     };

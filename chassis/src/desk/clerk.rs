@@ -87,6 +87,7 @@ impl<A: Aggregate> Clerk<A> {
         jobs: mpsc::Receiver<Job<A>>,
         gathering: Gathering,
     ) -> Self {
+        let turns = Turns::of(shared.writer);
         let keeper = Keeper::new(shared.snapshots.clone(), Arc::clone(&shared.clock), stream.clone());
         Self {
             shared,
@@ -94,7 +95,7 @@ impl<A: Aggregate> Clerk<A> {
             intake: Intake::new(jobs, gathering),
             live: None,
             keeper,
-            turns: Turns::default(),
+            turns,
         }
     }
 
@@ -332,12 +333,10 @@ impl<A: Aggregate> Clerk<A> {
     async fn catch_up(&mut self) -> Option<Vec<Writer>> {
         let journal = Arc::clone(&self.shared.journal);
         let live = self.live.as_mut()?;
-        let Ok(mut writers) = live.catch_up(&*journal, &self.stream).await else {
+        let Ok(writers) = live.catch_up(&*journal, &self.stream).await else {
             self.live = None;
             return None;
         };
-        // What of one's own was given up may have been written later.
-        writers.retain(|writer| *writer != self.shared.writer);
         self.turns.met(&writers);
         Some(writers)
     }

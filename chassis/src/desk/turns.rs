@@ -29,8 +29,8 @@ const LOOKS: u32 = 8;
 const TIMER: Duration = Duration::from_millis(1);
 
 /// One replica's part in the turns at a stream.
-#[derive(Default)]
 pub(super) struct Turns {
+    own: Writer,
     /// Others that write here, and how many turns each has missed since it last did.
     rivals: HashMap<Writer, u32>,
     others: Option<Turn>,
@@ -49,6 +49,15 @@ pub(super) struct Turn {
 }
 
 impl Turns {
+    pub(super) fn of(own: Writer) -> Self {
+        Self {
+            own,
+            rivals: HashMap::new(),
+            others: None,
+            sure: 0,
+        }
+    }
+
     /// A commit went through that took so long.
     pub(super) fn committed(&mut self, took: Duration) {
         self.others = (!self.rivals.is_empty()).then(|| Turn::of(took, self.rivals.keys().copied().collect()));
@@ -60,9 +69,9 @@ impl Turns {
         self.sure = 0;
     }
 
-    /// Others have written.
+    /// These have written. What of one's own was given up may have been written later.
     pub(super) fn met(&mut self, writers: &[Writer]) {
-        for writer in writers {
+        for writer in writers.iter().filter(|writer| **writer != self.own) {
             if self.rivals.len() < MOST_RIVALS || self.rivals.contains_key(writer) {
                 self.rivals.insert(*writer, 0);
             }
@@ -126,7 +135,7 @@ mod tests {
 
     #[test]
     fn who_is_alone_leaves_no_turns_and_is_soon_sure() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::of(Writer::new());
         for _ in 0..SURE {
             assert!(!turns.are_all_own());
             turns.committed(COMMIT);
@@ -140,7 +149,7 @@ mod tests {
     #[test]
     fn a_turn_is_left_behind_each_commit_until_everybody_has_had_it() {
         let (first, second) = (Writer::new(), Writer::new());
-        let mut turns = Turns::default();
+        let mut turns = Turns::of(Writer::new());
         turns.met(&[first, second, first]);
         turns.committed(COMMIT);
         let mut turn = turns.take_others().unwrap();
@@ -155,7 +164,7 @@ mod tests {
     #[test]
     fn who_misses_turns_is_forgotten_and_who_comes_back_is_waited_for_again() {
         let (idle, busy) = (Writer::new(), Writer::new());
-        let mut turns = Turns::default();
+        let mut turns = Turns::of(Writer::new());
         turns.met(&[idle, busy]);
         for _ in 0..MISSES {
             turns.committed(COMMIT);
@@ -172,8 +181,17 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_a_rival_of_oneself() {
+        let own = Writer::new();
+        let mut turns = Turns::of(own);
+        turns.met(&[own]);
+        turns.committed(COMMIT);
+        assert!(turns.take_others().is_none());
+    }
+
+    #[test]
     fn a_crowd_of_rivals_is_bounded() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::of(Writer::new());
         let many: Vec<Writer> = (0..100).map(|_| Writer::new()).collect();
         turns.met(&many);
         assert_eq!(turns.rivals.len(), MOST_RIVALS);
@@ -181,7 +199,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_turn_is_longer_than_clients_can_wait() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::of(Writer::new());
         turns.met(&[Writer::new()]);
         turns.committed(Duration::from_secs(3));
         let turn = turns.take_others().unwrap();
@@ -192,7 +210,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_looks_before_another_one_can_have_committed_and_then_often() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::of(Writer::new());
         turns.met(&[Writer::new()]);
         turns.committed(COMMIT);
         let turn = turns.take_others().unwrap();
