@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::writer::Writer;
 
 /// Who has missed so many turns in a row has nothing to write, or is gone.
-const MISSES: u32 = 3;
+const MISSES: u32 = 8;
 /// More of them are not waited for.
 const MOST_RIVALS: usize = 8;
 /// So many commits in a row have to succeed before it is decided ahead: where others write too, or the store fails, what
