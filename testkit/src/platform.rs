@@ -206,7 +206,8 @@ impl Platform {
     /// SIGTERM, and success.
     pub async fn stop(mut self) {
         self.terminate();
-        assert!(self.ended().await.success());
+        let status = self.ended().await;
+        assert!(status.success(), "{status}: {}", standard_error(&mut self.child).await);
     }
 
     /// SIGKILL.

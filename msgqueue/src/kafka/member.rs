@@ -350,6 +350,9 @@ impl Member {
     /// Leaves the group at once, so that others need not wait until it is taken for dead.
     fn close(mut self) {
         self.rebalances.close();
+        // librdkafka 2.12 does not leave a group that is just sharing out where it is only closed, and reads from NULL
+        // where it is told of its share after that (its issue 5347).
+        self.consumer.unsubscribe();
         let leaving = self.leaving.take().map(|leaving| leaving.list);
         let told = self.rebalances.take().into_iter().filter_map(|change| match change {
             Change::Revoked { list, .. } => Some(list),
