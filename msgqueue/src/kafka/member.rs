@@ -350,8 +350,6 @@ impl Member {
     /// Leaves the group at once, so that others need not wait until it is taken for dead.
     fn close(mut self) {
         self.rebalances.close();
-        // librdkafka 2.12 does not leave a group that is just sharing out where it is only closed, and reads from NULL
-        // where it is told of its share after that (its issue 5347).
         self.consumer.unsubscribe();
         let leaving = self.leaving.take().map(|leaving| leaving.list);
         let told = self.rebalances.take().into_iter().filter_map(|change| match change {
@@ -365,6 +363,18 @@ impl Member {
             let _ = self.consumer.incremental_unassign(&list);
         }
         self.queues.clear();
+        self.wait_until_unsubscribed();
+    }
+
+    /// librdkafka postpones that while the group shares out. A member of version 2.12 that is closed before reads from
+    /// NULL when it is told of its share (its issue 5347).
+    fn wait_until_unsubscribed(&self) {
+        let until = Instant::now() + GRACE;
+        let is_subscribed = || self.consumer.subscription().is_ok_and(|topics| topics.count() > 0);
+        while is_subscribed() && Instant::now() < until {
+            // Rebalances are answered meanwhile; messages are for whoever is next.
+            let _ = self.consumer.poll(BUSY);
+        }
     }
 }
 
