@@ -73,12 +73,14 @@ pub(super) async fn availability_at(
         Moment::Version(version) => version.min(seen),
     };
     Token::at(inventory.clone(), needed).wait(&api.views.progress).await?;
-    let Some(entry) = api.feed.at(inventory, moment).await? else {
-        return Err(not_open_yet());
+    let entry = match moment {
+        Moment::Time(_) => api.feed.at(inventory, moment).await?,
+        Moment::Version(version) => up_to(api, inventory, version).await?,
     };
+    let entry = entry.ok_or_else(not_open_yet)?;
     let at = match moment {
         Moment::Time(time) => has_come(time, &entry, api.clock.now())?,
-        Moment::Version(version) => has_happened(api, inventory, version, &entry).await?,
+        Moment::Version(_) => entry.time,
     };
     let document = inventory_after(api, inventory, &entry).await?;
     let terms = document.terms.as_ref().ok_or_else(not_open_yet)?;
@@ -143,20 +145,20 @@ fn has_come(time: Timestamp, entry: &Entry, now: Timestamp) -> Result<Timestamp,
     Ok(time)
 }
 
-/// A version is known without an entry where this build did not know the name of what happened.
-async fn has_happened(
-    api: &BookingApi,
-    inventory: &StreamId,
-    version: u64,
-    entry: &Entry,
-) -> Result<Timestamp, Problem> {
-    if entry.version < version {
-        let current = api.views.progress.version(inventory).await?;
-        if current < version {
-            return Err(Problem::not_found("version").with("current_version", current));
-        }
+/// The newest entry up to a version that is known. It may have none of its own, where this build did not know the name of
+/// what happened.
+async fn up_to(api: &BookingApi, inventory: &StreamId, version: u64) -> Result<Option<Entry>, Problem> {
+    let moment = Moment::Version(version);
+    let found = api.feed.at(inventory, moment).await?;
+    if found.as_ref().is_none_or(|entry| entry.version == version) {
+        return Ok(found);
     }
-    Ok(entry.time)
+    let current = api.views.progress.version(inventory).await?;
+    if current < version {
+        return Err(Problem::not_found("version").with("current_version", current));
+    }
+    // Its entry may have come in between.
+    Ok(api.feed.at(inventory, moment).await?)
 }
 
 async fn inventory_after(api: &BookingApi, inventory: &StreamId, entry: &Entry) -> Result<InventoryDocument, Problem> {
