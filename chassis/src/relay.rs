@@ -30,8 +30,9 @@ const MOST_COMMITS: usize = 1_000;
 const ROUND_ENVELOPES: usize = 8_192;
 /// How long to wait for a wake-up before looking anyway.
 const POLL: Duration = Duration::from_millis(500);
-/// How often everything that waits is counted.
-const MEASURE: Duration = Duration::from_millis(100);
+/// How often everything that waits is counted, and how many times as long as that took it is not counted again.
+const COUNT: Duration = Duration::from_millis(100);
+const COUNT_PAUSE: u32 = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a stopping relay goes on publishing what was committed last.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -46,7 +47,7 @@ pub struct Relay {
     stage: Stage,
     /// Commits to publish in the next round.
     round: usize,
-    measured: Option<Instant>,
+    next_count: Instant,
 }
 
 #[derive(Debug, Error)]
@@ -76,7 +77,7 @@ impl Relay {
             health,
             stage: pressure().publishing(),
             round: USUAL_COMMITS,
-            measured: None,
+            next_count: Instant::now(),
         }
     }
 
@@ -123,15 +124,6 @@ impl Relay {
         }
     }
 
-    /// How it stands, not more often than is worth its while.
-    fn may_measure(&mut self) -> bool {
-        let due = self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE);
-        if due {
-            self.measured = Some(Instant::now());
-        }
-        due
-    }
-
     /// Publishes one round of waiting commits, if this process holds the lease. Returns how many.
     pub async fn run_once(&mut self) -> Result<usize, RelayError> {
         let holds = self.lease.hold().await?;
@@ -165,26 +157,36 @@ impl Relay {
     async fn next_commits(&mut self) -> Result<(Vec<Commit>, bool), StoreError> {
         let round = pressure().portion(self.round);
         let mut commits = self.journal.unpublished(round).await?;
-        self.measure(&commits, commits.len() >= round).await?;
+        self.measure(&commits, commits.len() >= round).await;
         let is_full = commits.len() >= self.round;
         commits.truncate(fitting(&commits, pressure().portion(ROUND_ENVELOPES)));
         Ok((commits, is_full))
     }
 
-    /// Counting everything that waits is worth its while only where it does not fit into one round.
-    async fn measure(&mut self, round: &[Commit], is_full: bool) -> Result<(), StoreError> {
-        if is_full && !self.may_measure() {
-            return Ok(());
-        }
-        let commits = match is_full {
-            true => self.journal.unpublished_count().await?,
-            false => round.len() as u64,
+    /// Tells how much waits, as far as that is known: publishing does not depend on it.
+    async fn measure(&mut self, round: &[Commit], is_full: bool) {
+        let counted = match is_full {
+            true => self.count().await,
+            false => Some(round.len() as u64),
         };
+        let Some(commits) = counted else { return };
         self.metrics.set_waiting(commits);
         let envelopes: usize = round.iter().map(|commit| commit.envelopes.len()).sum();
         let mean = envelopes as u64 / round.len().max(1) as u64;
         self.stage.report(Some(commits * mean));
-        Ok(())
+    }
+
+    /// Everything that waits, where it is time to count it. The more it is the longer that takes.
+    async fn count(&mut self) -> Option<u64> {
+        let began = Instant::now();
+        if began < self.next_count {
+            return None;
+        }
+        let counted = self.journal.unpublished_count().await;
+        self.next_count = Instant::now() + COUNT.max(began.elapsed() * COUNT_PAUSE);
+        counted
+            .inspect_err(|error| warn!(%error, "what waits to be published could not be counted"))
+            .ok()
     }
 
     async fn finish(&mut self) {
