@@ -347,7 +347,12 @@ impl<A: Aggregate> Clerk<A> {
             self.intake.bound(Some(jobs.len() / 2));
             return self.intake.give_back(jobs);
         }
-        for job in jobs {
+        // Whoever waits for a store that fails has waited for it already: one batch after another would do so for minutes.
+        let others = match fault {
+            Fault::Store(error) if error.may_pass() => self.intake.take_everybody(),
+            _ => Vec::new(),
+        };
+        for job in jobs.into_iter().chain(others) {
             // Whoever asked may have gone.
             let _ = job.reply.send(Err(fault.clone().into()));
         }

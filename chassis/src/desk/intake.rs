@@ -83,6 +83,15 @@ impl<A: Aggregate> Intake<A> {
         batch.extend(self.waiting.drain(..size));
     }
 
+    /// Everybody who has come, however many.
+    pub(crate) fn take_everybody(&mut self) -> Vec<Job<A>> {
+        // Not who comes meanwhile: that could go on for ever.
+        let queued = self.jobs.len();
+        let mut jobs: Vec<Job<A>> = self.waiting.drain(..).collect();
+        jobs.extend((0..queued).map_while(|_| self.jobs.try_recv().ok()));
+        jobs
+    }
+
     /// So many were in batches at the same time, beside those that wait now.
     pub(crate) fn note(&mut self, in_batches: usize) {
         self.crowd.note(in_batches + self.waiting.len() + self.jobs.len());
