@@ -69,10 +69,11 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
         sales: sales.clone(),
     };
     let policies = service.start_policies(vec![Arc::new(follow)]).await?;
+    let users = async || Users::open(Arc::clone(&service.stores.documents)).await;
     let api = BookingApi {
         inventories,
         registrations,
-        users: Users::open(Arc::clone(&service.stores.documents)).await?,
+        users: service.from_store(users).await?,
         feed: Feed::new(views.clone()),
         views,
         policies,

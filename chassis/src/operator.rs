@@ -105,16 +105,24 @@ impl Takeover {
     /// # Errors
     /// [`StartError::Moved`] where the service has left the store behind.
     pub async fn refuse_moved(&self, settings: &Settings) -> Result<(), StartError> {
-        store_marks::refuse_moved(&self.stores, settings).await
+        store_marks::refuse_ended_move(&self.stores, settings).await
     }
 
-    /// Keeps the service from starting on this store, because all of it is in another one, `to`.
-    pub async fn note_move(&self, to: &Settings) -> Result<(), StartError> {
-        Ok(store_marks::note_move(&self.stores, &without_secrets(&to.store)).await?)
+    /// Keeps the service from starting on this store, and whoever runs there all the same from adding to it, because all
+    /// of it is to be in another one, `to`.
+    pub async fn begin_move(&self, to: &Settings) -> Result<(), StartError> {
+        store_marks::begin_move(&self.stores, &without_secrets(&to.store)).await?;
+        Ok(self.stores.journal.seal().await?)
+    }
+
+    /// All of it is in `to`.
+    pub async fn end_move(&self, to: &Settings) -> Result<(), StartError> {
+        Ok(store_marks::end_move(&self.stores, &without_secrets(&to.store)).await?)
     }
 
     /// Lets the service start on this store again.
-    pub async fn forget_move(&self) -> Result<(), StartError> {
+    pub async fn undo_move(&self) -> Result<(), StartError> {
+        self.stores.journal.unseal().await?;
         Ok(store_marks::forget_move(&self.stores).await?)
     }
 

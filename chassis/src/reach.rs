@@ -46,11 +46,24 @@ impl Waiting {
         }
     }
 
-    /// Returns when it is to be tried again.
+    /// Takes a step of the start again and again until its server is there.
     ///
     /// # Errors
     /// What time does not mend.
-    pub(crate) async fn after(&mut self, error: StartError) -> Result<(), StartError> {
+    pub(crate) async fn until_done<T, F>(mut self, step: impl Fn() -> F) -> Result<T, StartError>
+    where
+        F: Future<Output = Result<T, StartError>>,
+    {
+        loop {
+            match step().await {
+                Ok(done) => return Ok(done),
+                Err(error) => self.after(error).await?,
+            }
+        }
+    }
+
+    /// Returns when it is to be tried again.
+    async fn after(&mut self, error: StartError) -> Result<(), StartError> {
         if !self.may_pass || !may_pass(&error) {
             return Err(error);
         }
@@ -76,18 +89,24 @@ fn may_pass(error: &StartError) -> bool {
         | StartError::Mark(PutError::Store(error)) => error,
         _ => return false,
     };
-    matches!(store, StoreError::Unavailable(_) | StoreError::Unknown(_))
+    store.may_pass()
+}
+
+/// What the start needs of the store, which may go away again after it was reached.
+pub(crate) async fn from_store<T>(
+    settings: &Settings,
+    step: impl AsyncFn() -> Result<T, StoreError>,
+) -> Result<T, StartError> {
+    let waiting = Waiting::for_store(&settings.store);
+    waiting.until_done(async || Ok(step().await?)).await
 }
 
 /// The service's own store, whole.
 pub(crate) async fn store(settings: &Settings, background: &Handle) -> Result<Stores, StartError> {
-    let mut waiting = Waiting::for_store(&settings.store);
-    loop {
-        match open_store(settings, background).await {
-            Ok(stores) => return Ok(stores),
-            Err(error) => waiting.after(error).await?,
-        }
-    }
+    let waiting = Waiting::for_store(&settings.store);
+    waiting
+        .until_done(async || open_store(settings, background).await)
+        .await
 }
 
 async fn open_store(settings: &Settings, background: &Handle) -> Result<Stores, StartError> {
@@ -107,11 +126,6 @@ pub(crate) async fn broker(background: &Handle, url: &str) -> Result<Broker, Sta
 }
 
 async fn open_broker(url: &str) -> Result<Broker, StartError> {
-    let mut waiting = Waiting::for_broker(url);
-    loop {
-        match msgqueue::open(url).await {
-            Ok(broker) => return Ok(broker),
-            Err(error) => waiting.after(error.into()).await?,
-        }
-    }
+    let waiting = Waiting::for_broker(url);
+    waiting.until_done(async || Ok(msgqueue::open(url).await?)).await
 }

@@ -87,6 +87,15 @@ pub enum StartError {
         service: &'static str,
     },
     #[error(
+        "a move of the {service} service from the store {store} to {to} was begun and not ended: remove what is in the new \
+         store and move again, or let the service start on the old one by `myevents move {service} --undo`"
+    )]
+    Moving {
+        store: String,
+        to: String,
+        service: &'static str,
+    },
+    #[error(
         "configuration: store: `{0}` would be both services'; set `event.store` and `booking.store`, or name a server \
          without a database"
     )]
@@ -156,8 +165,9 @@ impl Service {
             );
         }
         let metrics = Metrics::new()?;
+        let snapshots = async || Snapshots::open(&stores, metrics.desk.clone(), background.clone()).await;
         Ok(Self {
-            snapshots: Snapshots::open(&stores, metrics.desk.clone(), background.clone()).await?,
+            snapshots: reach::from_store(&settings, snapshots).await?,
             stores,
             broker,
             clock,
@@ -190,6 +200,11 @@ impl Service {
         .with_snapshots(self.snapshots.clone())
     }
 
+    /// Takes a step of the start, again and again while a store that is a server is away.
+    pub async fn from_store<T>(&self, step: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StartError> {
+        reach::from_store(&self.settings, step).await
+    }
+
     /// Begins to publish what the journal holds.
     pub fn start_relay(&mut self) {
         let health = self.part("relay");
@@ -207,10 +222,13 @@ impl Service {
 
     /// Begins to build the live generation of `views`, whichever that is from time to time.
     pub async fn start_views(&self, views: Vec<Arc<dyn View>>) -> Result<LiveViews, StartError> {
-        let generations = Generations::open(Arc::clone(&self.stores.documents)).await?;
-        let generation = generations.live().await?;
+        let documents = &self.stores.documents;
+        let generations = self.from_store(async || Generations::open(Arc::clone(documents)).await);
+        let generations = generations.await?;
+        let generation = self.from_store(async || generations.live().await).await?;
         faults::point("service.generation");
-        let (handler, progress) = Views::prepare(&views, &generation, &self.stores).await?;
+        let prepared = self.from_store(async || Views::prepare(&views, &generation, &self.stores).await);
+        let (handler, progress) = prepared.await?;
         self.begin_where_nothing_is_kept(&progress, &generation.group(self.settings.service))
             .await?;
         let live = LiveViews::new(generation, progress.clone(), Arc::clone(&self.stores.documents));
@@ -230,8 +248,9 @@ impl Service {
 
     /// Begins to react by `policies`. Returns how far they are.
     pub async fn start_policies(&self, policies: Vec<Arc<dyn Policy>>) -> Result<Progress, StartError> {
-        let documents = Arc::clone(&self.stores.documents);
-        let progress = Progress::open(documents, "policies_progress".to_owned()).await?;
+        let documents = &self.stores.documents;
+        let progress = async || Progress::open(Arc::clone(documents), "policies_progress".to_owned()).await;
+        let progress = self.from_store(progress).await?;
         let group = policies::group(self.settings.service);
         self.begin_where_nothing_is_kept(&progress, &group).await?;
         let feeding = self.feeding("policies").await?;
@@ -244,7 +263,7 @@ impl Service {
     /// A store that is new, or was lost and restored, has nothing of what its group acknowledged before: the group reads
     /// the log from its beginning.
     async fn begin_where_nothing_is_kept(&self, progress: &Progress, group: &str) -> Result<(), StartError> {
-        if progress.is_empty().await? {
+        if self.from_store(async || progress.is_empty().await).await? {
             self.drop_group(group).await?;
         }
         Ok(())
@@ -252,20 +271,17 @@ impl Service {
 
     /// A server that was reached may still be starting, or go away again.
     async fn drop_group(&self, group: &str) -> Result<(), StartError> {
-        let mut waiting = Waiting::for_broker(&self.settings.broker);
-        loop {
-            match self.broker.listener.drop_group(group).await {
-                Ok(()) => return Ok(()),
-                Err(error) => waiting.after(error.into()).await?,
-            }
-        }
+        let drop = async || Ok(self.broker.listener.drop_group(group).await?);
+        Waiting::for_broker(&self.settings.broker).until_done(drop).await
     }
 
     async fn feeding(&self, part: &str) -> Result<Feeding, StartError> {
+        let documents = &self.stores.documents;
+        let parking = async || Parking::open(Arc::clone(documents)).await;
         Ok(Feeding {
             listener: Arc::clone(&self.broker.listener),
-            documents: Arc::clone(&self.stores.documents),
-            parking: Parking::open(Arc::clone(&self.stores.documents)).await?,
+            documents: Arc::clone(documents),
+            parking: self.from_store(parking).await?,
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.consumer.clone(),
             health: self.part(part),
@@ -343,19 +359,14 @@ async fn refuse_to_begin_anew(
     settings: &Settings,
     kinds: &[StreamKind],
 ) -> Result<(), StartError> {
-    let mut waiting = Waiting::for_broker(&settings.broker);
-    loop {
-        match lost_journal::is_lost(stores, &*broker.listener, settings.service, kinds).await {
-            Ok(false) => return Ok(()),
-            Ok(true) => {
-                return Err(StartError::LostJournal {
-                    store: without_secrets(&settings.store),
-                    service: settings.service,
-                });
-            }
-            Err(error) => waiting.after(error).await?,
-        }
+    let is_lost = async || lost_journal::is_lost(stores, &*broker.listener, settings.service, kinds).await;
+    if !Waiting::for_broker(&settings.broker).until_done(is_lost).await? {
+        return Ok(());
     }
+    Err(StartError::LostJournal {
+        store: without_secrets(&settings.store),
+        service: settings.service,
+    })
 }
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

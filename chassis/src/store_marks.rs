@@ -63,23 +63,47 @@ pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -
 }
 
 /// From now on the service does not start here: it would sell again what is sold where it has moved `to`.
-pub(crate) async fn note_move(stores: &Stores, to: &str) -> Result<(), PutError> {
-    set(stores, MOVED, Some(json!({ "to": to }))).await
+pub(crate) async fn begin_move(stores: &Stores, to: &str) -> Result<(), PutError> {
+    set(stores, MOVED, Some(json!({ "to": to, "is_over": false }))).await
+}
+
+pub(crate) async fn end_move(stores: &Stores, to: &str) -> Result<(), PutError> {
+    set(stores, MOVED, Some(json!({ "to": to, "is_over": true }))).await
 }
 
 pub(crate) async fn forget_move(stores: &Stores) -> Result<(), PutError> {
     set(stores, MOVED, None).await
 }
 
+/// For those who need a store that is still the service's own.
 pub(crate) async fn refuse_moved(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
+    refuse_ended_move(stores, settings).await?;
     let Some(moved) = find(&*stores.documents, MOVED).await? else {
+        return Ok(());
+    };
+    Err(StartError::Moving {
+        store: without_secrets(&settings.store),
+        to: target(&moved),
+        service: settings.service,
+    })
+}
+
+/// For those who may begin a move anew.
+pub(crate) async fn refuse_ended_move(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
+    let moved = find(&*stores.documents, MOVED).await?;
+    // Once there was no mark before a move had ended.
+    let Some(moved) = moved.filter(|moved| moved["is_over"] != false) else {
         return Ok(());
     };
     Err(StartError::Moved {
         store: without_secrets(&settings.store),
-        to: moved["to"].as_str().unwrap_or("another store").to_owned(),
+        to: target(&moved),
         service: settings.service,
     })
+}
+
+fn target(moved: &Value) -> String {
+    moved["to"].as_str().unwrap_or("another store").to_owned()
 }
 
 /// Sets a mark, or removes it.

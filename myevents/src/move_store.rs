@@ -16,10 +16,12 @@ Examples:
   myevents move booking --to sqlite:/var/lib/myevents/booking
 
 Copies the journal, commit by commit, with what of it is still to be published, and users' names; then reads both stores and
-compares them. The store to move to has to be empty, and no process of the service may run meanwhile; the old store stays as
-it is, but the service does not start there any more. Then set the service's `store` to the new one: it builds its views from
-the log when it starts there. Whoever has not begun there may go on with the old one, by --undo.
-Where a move was broken off, remove what is in the new store and begin again: the service does not start on a part.";
+compares them. The store to move to has to be empty, and no process of the service may run meanwhile. The old store stays as
+it is, sealed: the service does not start there any more, and nothing is added to it. Then set the service's `store` to the
+new one: it builds its views from the log when it starts there. Whoever has not begun there may go on with the old one, by
+--undo.
+Where a move was broken off, remove what is in the new store and begin again, or go on with the old one, by --undo: the
+service starts on neither, until then.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -67,20 +69,24 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     takeover.refuse_half_restored(&settings).await?;
     takeover.refuse_moved(&settings).await?;
     let target = takeover.open_other(&to).await.map_err(CommandError::To)?;
+    takeover.begin_move(&to).await?;
     let bar = output::counter("commits copied and compared");
     let copied = copy(&takeover.stores, &target, &(profile.kept)(), &|commits| {
         bar.inc(commits)
     })
     .await;
     bar.finish_and_clear();
+    if copied.is_err() {
+        takeover.undo_move().await?;
+    }
     let copied = copied?;
-    takeover.note_move(&to).await?;
+    takeover.end_move(&to).await?;
     report(&copied, &without_secrets(&to.store));
     Ok(())
 }
 
 async fn undo(takeover: &Takeover, settings: &Settings) -> Result<(), CommandError> {
-    takeover.forget_move().await?;
+    takeover.undo_move().await?;
     let store = without_secrets(&settings.store);
     output::print(&format!(
         "The {} service may start on {store} again. Remove the other store: it does not know what happens here.",

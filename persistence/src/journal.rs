@@ -101,6 +101,14 @@ pub trait Journal: Send + Sync {
 
     /// How many commits wait to be published.
     async fn unpublished_count(&self) -> Result<u64, StoreError>;
+
+    /// From now on nobody appends, whatever a process believes that was paused or is only just starting: appends fail with
+    /// [`StoreError::Unavailable`], until [`Journal::unseal`]; one that repeats what is there may succeed. What is there is
+    /// read and marked as before. Sealing what is sealed is fine.
+    async fn seal(&self) -> Result<(), StoreError>;
+
+    /// Opens a journal again. One that was never sealed is fine.
+    async fn unseal(&self) -> Result<(), StoreError>;
 }
 
 impl Commit {

@@ -77,7 +77,7 @@ impl PlatformBuilder {
         self
     }
 
-    /// Appends what it says once it is ready to this file, which nobody keeps otherwise.
+    /// Appends what it says to this file; otherwise nobody keeps it.
     pub fn log(mut self, file: &Path) -> Self {
         self.log = Some(file.to_owned());
         self
@@ -236,10 +236,10 @@ fn signal(pid: u32, name: &str) {
 /// Reads up to the end of the banner; what follows is read on so that the process never waits for room. `None` where it
 /// ends before.
 async fn read_banner(starting: &mut Platform) -> Option<HashMap<String, String>> {
-    let mut lines = BufReader::new(starting.child.stdout.take().unwrap()).lines();
+    let mut said = Said::of(starting);
     let mut endpoints = HashMap::new();
     loop {
-        let line = lines.next_line().await.unwrap()?;
+        let line = said.next_line().await?;
         if line.starts_with("Ctrl-C") {
             break;
         }
@@ -249,16 +249,32 @@ async fn read_banner(starting: &mut Platform) -> Option<HashMap<String, String>>
             endpoints.insert(format!("{service} {kind}"), url.to_owned());
         }
     }
-    tokio::spawn(keep(lines, starting.log.take()));
+    tokio::spawn(async move { while said.next_line().await.is_some() {} });
     Some(endpoints)
 }
 
-async fn keep(mut lines: Lines<BufReader<ChildStdout>>, log: Option<PathBuf>) {
-    let mut file = log.map(|path| File::options().append(true).create(true).open(path).unwrap());
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(file) = &mut file {
-            writeln!(file, "{line}").unwrap();
+/// What a process says, copied into a file where that is wanted.
+struct Said {
+    lines: Lines<BufReader<ChildStdout>>,
+    copy: Option<File>,
+}
+
+impl Said {
+    fn of(platform: &mut Platform) -> Self {
+        let open = |path| File::options().append(true).create(true).open(path).unwrap();
+        Self {
+            lines: BufReader::new(platform.child.stdout.take().unwrap()).lines(),
+            copy: platform.log.take().map(open),
         }
+    }
+
+    /// `None` at its end.
+    async fn next_line(&mut self) -> Option<String> {
+        let line = self.lines.next_line().await.ok()??;
+        if let Some(copy) = &mut self.copy {
+            writeln!(copy, "{line}").unwrap();
+        }
+        Some(line)
     }
 }
 

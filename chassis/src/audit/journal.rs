@@ -433,6 +433,14 @@ mod tests {
         async fn unpublished_count(&self) -> Result<u64, StoreError> {
             Err(StoreError::Closed)
         }
+
+        async fn seal(&self) -> Result<(), StoreError> {
+            Err(StoreError::Closed)
+        }
+
+        async fn unseal(&self) -> Result<(), StoreError> {
+            Err(StoreError::Closed)
+        }
     }
 
     struct NoRules;

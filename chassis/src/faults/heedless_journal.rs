@@ -70,4 +70,12 @@ impl Journal for HeedlessJournal {
     async fn unpublished_count(&self) -> Result<u64, StoreError> {
         self.journal.unpublished_count().await
     }
+
+    async fn seal(&self) -> Result<(), StoreError> {
+        self.journal.seal().await
+    }
+
+    async fn unseal(&self) -> Result<(), StoreError> {
+        self.journal.unseal().await
+    }
 }

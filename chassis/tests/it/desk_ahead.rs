@@ -118,6 +118,14 @@ impl Journal for Troubled {
     async fn unpublished_count(&self) -> Result<u64, StoreError> {
         self.journal.unpublished_count().await
     }
+
+    async fn seal(&self) -> Result<(), StoreError> {
+        self.journal.seal().await
+    }
+
+    async fn unseal(&self) -> Result<(), StoreError> {
+        self.journal.unseal().await
+    }
 }
 
 /// What a crowd was told: versions that are its own, and how many requests were refused.

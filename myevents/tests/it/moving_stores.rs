@@ -154,6 +154,9 @@ async fn a_move_that_dies_leaves_nothing_that_a_service_would_start_on() {
             refused.contains("has only a part of what the event service once wrote"),
             "{point}: {refused}"
         );
+        let refused = builder_on(&small, folder.path()).try_start().await.err();
+        let refused = refused.unwrap_or_else(|| panic!("{point}: it starts")).error;
+        assert!(refused.contains("was begun and not ended"), "{point}: {refused}");
         let again = operate_on(&small, folder.path(), &["move", "event", "--to", &large.0[0]]).await;
         match point {
             // Nothing had come there.
@@ -168,6 +171,31 @@ async fn a_move_that_dies_leaves_nothing_that_a_service_would_start_on() {
     let platform = platform_on(&small, folder.path()).await;
     let path = format!("/events/{event}/bookings");
     platform.client().post(&path, json!({"seats": 20})).await.expect(201);
+    platform.stop().await;
+}
+
+/// It sleeps past its lease, so the move does not see it.
+#[tokio::test]
+async fn a_process_that_slept_while_its_store_was_moved_adds_nothing_there() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (old, new) = (Stores::in_mongodb().await, Stores::in_mongodb().await);
+    let platform = platform_on(&old, folder.path()).await;
+    let client = platform.client();
+    let path = format!("/events/{}/bookings", event_with_seats(&client, 20).await);
+    client.post(&path, json!({"seats": 1})).await.expect(201);
+
+    platform.pause();
+    let moved = operate_on(&old, elsewhere.path(), &["move", "booking", "--to", &new.0[1]]).await;
+    platform.resume();
+    assert!(moved.succeeded().contains("Both stores have the same."));
+    let refused = client.post(&path, json!({"seats": 1})).await.expect(503);
+    assert_eq!(refused["type"], "https://myevents.example/problems/unavailable");
+
+    platform.stop().await;
+    let undone = operate_on(&old, folder.path(), &["move", "booking", "--undo"]).await;
+    assert!(undone.succeeded().contains("may start on"));
+    let platform = platform_on(&old, folder.path()).await;
+    platform.client().post(&path, json!({"seats": 19})).await.expect(201);
     platform.stop().await;
 }
 

@@ -20,9 +20,15 @@ const SEATS: u32 = 100_000;
 /// Within which whoever books is told that it cannot be done now.
 const BOUND: Duration = Duration::from_secs(25);
 const CLIENTS: usize = 8;
+/// Several times as many as are decided together.
+const CROWD: usize = 800;
+
+async fn platform_at(folder: &TempDir, database: &str) -> Platform {
+    builder_at(folder, database).start().await
+}
 
 /// A platform on the databases of a server, with the embedded broker.
-async fn platform_at(folder: &TempDir, database: &str) -> Platform {
+fn builder_at(folder: &TempDir, database: &str) -> PlatformBuilder {
     PlatformBuilder::new(env!("CARGO_BIN_EXE_myevents"), &["serve"])
         .folder(folder.path())
         .variable("MYEVENTS_EVENT__STORE", &of(database, "event"))
@@ -31,8 +37,6 @@ async fn platform_at(folder: &TempDir, database: &str) -> Platform {
             "MYEVENTS_BROKER",
             &format!("embedded:{}", folder.path().join("broker").display()),
         )
-        .start()
-        .await
 }
 
 fn of(database: &str, service: &str) -> String {
@@ -57,13 +61,15 @@ async fn bookings_wait_for_a_store(hurt: fn(&mut Server), mend: fn(&mut Server))
 
     let server = server.after(hurt).await;
     let began = Instant::now();
-    let refused = client.post(&path, json!({"seats": 1})).await;
+    let crowd = join_all((0..CROWD).map(|_| client.post(&path, json!({"seats": 1})))).await;
     println!("told after {:?}", began.elapsed());
-    assert_eq!(
-        refused.expect(503)["type"],
-        "https://myevents.example/problems/unavailable"
-    );
-    assert!(refused.header("retry-after").is_some());
+    for refused in crowd {
+        assert_eq!(
+            refused.expect(503)["type"],
+            "https://myevents.example/problems/unavailable"
+        );
+        assert!(refused.header("retry-after").is_some());
+    }
     assert!(began.elapsed() < BOUND, "told after {:?}", began.elapsed());
     let told = || async {
         client
@@ -87,6 +93,33 @@ async fn bookings_wait_for_a_store(hurt: fn(&mut Server), mend: fn(&mut Server))
         (seen == Some(u64::from(SEATS - sold))).then_some(())
     };
     eventually("the views have caught up", counted).await;
+    platform.stop().await;
+    server.end_for_good().await;
+}
+
+/// The start was past its beginning when the store went away.
+#[tokio::test]
+async fn a_start_goes_on_when_its_mongodb_was_away_meanwhile() {
+    let server = Server::start(Kind::MongoDb).await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let starting = builder_at(&folder, &server.url()).log(&log).start();
+    let stores = persistence::open(&of(&server.url(), "event")).await.unwrap();
+    let hurting = async {
+        let begins_views = || async { stores.documents.scan("generations", None, 1).await.ok() };
+        eventually("views begin", begins_views).await;
+        server.cut();
+        let waits = || async {
+            std::fs::read_to_string(&log)
+                .ok()?
+                .contains("the service waits for it")
+                .then_some(())
+        };
+        eventually("the start waits", waits).await;
+        server.mend();
+    };
+    let (platform, ()) = tokio::join!(starting, hurting);
+    event_with_seats(&platform.client(), 1).await;
     platform.stop().await;
     server.end_for_good().await;
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::fixtures::{Writer, assert_conflict, envelopes, payload, stream_id};
 use super::{Harness, Suite};
-use crate::{AppendError, Commit, InvalidCommit, Journal, MAX_COMMIT_BYTES};
+use crate::{AppendError, Commit, InvalidCommit, Journal, MAX_COMMIT_BYTES, StoreError};
 
 pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
     suite
@@ -67,6 +67,9 @@ pub(super) async fn run(suite: &mut Suite, h: &dyn Harness) {
         .await;
     suite
         .check("a walk may be made while others append", walked_while_appending(h))
+        .await;
+    suite
+        .check("a sealed journal takes nothing more from anybody", sealed(h))
         .await;
     suite
         .check("everything is there after opening again", reopened(h))
@@ -392,6 +395,33 @@ async fn many_at_once(h: &dyn Harness) {
         assert_eq!(history(&*other, &format!("event/{n}")).await.len(), 3);
     }
     assert_eq!(one.unpublished_count().await.unwrap(), 301);
+}
+
+async fn sealed(h: &dyn Harness) {
+    let (one, other) = (h.open().await.journal, h.reopen().await.journal);
+    let (mut writer, mut fresh) = (Writer::new("event/1"), Writer::new("event/2"));
+    let first = writer.append(&*other, 1).await;
+    for _ in 0..2 {
+        one.seal().await.unwrap();
+        let later = h.reopen().await.journal;
+        for journal in [&one, &other, &later] {
+            for writer in [&writer, &fresh] {
+                let refused = journal.append(writer.hash, &writer.next(1)).await;
+                let is_unavailable = matches!(refused, Err(AppendError::Store(StoreError::Unavailable(_))));
+                assert!(is_unavailable, "{refused:?}");
+            }
+        }
+    }
+    assert_eq!(history(&*other, "event/1").await, [first.clone()]);
+    assert!(history(&*other, "event/2").await.is_empty());
+    other.mark_published(&[first.key().unwrap()]).await.unwrap();
+    assert_eq!(one.unpublished_count().await.unwrap(), 0);
+    for _ in 0..2 {
+        other.unseal().await.unwrap();
+        writer.append(&*one, 1).await;
+    }
+    fresh.append(&*other, 1).await;
+    assert_eq!(one.unpublished_count().await.unwrap(), 3);
 }
 
 async fn reopened(h: &dyn Harness) {

@@ -12,7 +12,7 @@ use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{IndexOptions, ReturnDocument};
 use mongodb::{Collection as MongoCollection, IndexModel};
 
-use super::database::{Database, read, read_all, write};
+use super::database::{Database, read, read_all, write, write_index};
 use super::failure::{is_duplicate_key, of_write};
 use crate::checks::check_collection;
 use crate::{BY_ID, Collection, Index, StoreError};
@@ -128,7 +128,7 @@ impl Catalogue {
         let documents = self.documents(&entry);
         let declared = |index: &Index| StoredIndex::of(index.name, index.fields);
         let declared: Vec<StoredIndex> = collection.indexes.iter().map(declared).collect();
-        write(documents.create_indexes(declared.iter().map(StoredIndex::model))).await?;
+        write_index(documents.create_indexes(declared.iter().map(StoredIndex::model))).await?;
         // Listed when they are there: a search says which one it goes along.
         let field = |index: &Index| (format!("indexes.{}", index.name), Bson::from(index.fields.to_vec()));
         let listed: Document = collection.indexes.iter().map(field).collect();

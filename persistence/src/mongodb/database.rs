@@ -16,6 +16,8 @@ use crate::StoreError;
 
 /// No request takes longer, tries again and all.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// But for an index of what is there already.
+const PATIENCE_WITH_INDEXES: Duration = Duration::from_secs(600);
 /// How long a primary is looked for, where the URL says nothing else; a new one is elected in a few seconds.
 const SELECTION: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(3);
@@ -100,7 +102,21 @@ where
 /// # Errors
 /// [`StoreError::Unknown`] where it takes too long or may have happened all the same.
 pub(super) async fn write<T>(telling: impl IntoFuture<Output = mongodb::error::Result<T>>) -> Result<T, StoreError> {
-    match timeout(PATIENCE, telling.into_future()).await {
+    write_within(PATIENCE, telling).await
+}
+
+/// What may have to go through all that a collection holds.
+pub(super) async fn write_index<T>(
+    telling: impl IntoFuture<Output = mongodb::error::Result<T>>,
+) -> Result<T, StoreError> {
+    write_within(PATIENCE_WITH_INDEXES, telling).await
+}
+
+async fn write_within<T>(
+    patience: Duration,
+    telling: impl IntoFuture<Output = mongodb::error::Result<T>>,
+) -> Result<T, StoreError> {
+    match timeout(patience, telling.into_future()).await {
         Ok(outcome) => outcome.map_err(of_write),
         Err(elapsed) => Err(StoreError::Unknown(Box::new(elapsed))),
     }

@@ -8,6 +8,8 @@ use crate::StoreError;
 
 /// An insert met a document of the same id.
 const DUPLICATE_KEY: i32 = 11_000;
+/// A document does not pass its collection's validator.
+const INVALID: i32 = 121;
 /// What no repetition changes, by the server's numbers:
 /// <https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml>. BadValue, FailedToParse, TypeMismatch, IndexNotFound,
 /// IndexOptionsConflict, IndexKeySpecsConflict, BSONObjectTooLarge.
@@ -62,6 +64,10 @@ pub(super) fn is_duplicate_key(error: &Error) -> bool {
 
 pub(super) fn is_duplicate(code: i32) -> bool {
     code == DUPLICATE_KEY
+}
+
+pub(super) fn is_invalid(code: i32) -> bool {
+    code == INVALID
 }
 
 fn hopeless(error: &Error) -> Option<StoreError> {

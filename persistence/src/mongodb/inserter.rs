@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::database::PATIENCE;
-use super::failure::{is_duplicate, of_write, too_slow};
+use super::failure::{is_duplicate, is_invalid, of_write, too_slow};
 use crate::StoreError;
 
 /// Callers wait for room beyond this many.
@@ -114,6 +114,7 @@ fn of_one(index: usize, error: &mongodb::error::Error) -> Result<Inserted, Store
         _ if is_unconfirmed(failed) => Err(StoreError::Unknown(Box::new(error.clone()))),
         None => Ok(Inserted::Now),
         Some(own) if is_duplicate(own.code) => Ok(Inserted::ThereAlready),
+        Some(own) if is_invalid(own.code) => Err(StoreError::Unavailable("the journal is sealed".into())),
         Some(own) => Err(StoreError::Unavailable(own.message.clone().into())),
     }
 }

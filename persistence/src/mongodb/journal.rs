@@ -13,7 +13,7 @@ use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::{IndexOptions, ReadConcern};
 use mongodb::{Collection, IndexModel};
 
-use super::database::{Database, read, read_all, write};
+use super::database::{Database, read, read_all, write_index};
 use super::inserter::{Inserted, Inserter};
 use super::{outbox, walk};
 use crate::stored_commit::{StoredCommit, decode};
@@ -23,6 +23,7 @@ use crate::{AppendError, Commit, CommitKey, Journal, StoreError, Walked};
 const REMEMBERED: usize = 10_000;
 
 pub(super) struct MongoJournal {
+    database: Arc<Database>,
     commits: Commits,
     inserter: Inserter,
     ends: Ends,
@@ -46,12 +47,13 @@ impl MongoJournal {
             .partial_filter_expression(doc! { "outbox": { "$exists": true } });
         let keys = doc! { "outbox": 1, "_id": 1 };
         let index = IndexModel::builder().keys(keys).options(waiting.build()).build();
-        write(documents.create_index(index)).await?;
+        write_index(documents.create_index(index)).await?;
         Ok(Self {
             commits: database.raw("commits"),
             inserter: Inserter::start(&documents),
             ends: Ends::default(),
             last_served: Mutex::default(),
+            database,
         })
     }
 }
@@ -106,9 +108,23 @@ impl Journal for MongoJournal {
     async fn unpublished_count(&self) -> Result<u64, StoreError> {
         outbox::count(&self.commits).await
     }
+
+    async fn seal(&self) -> Result<(), StoreError> {
+        self.validate(doc! { "_id": { "$exists": false } }).await
+    }
+
+    async fn unseal(&self) -> Result<(), StoreError> {
+        self.validate(doc! {}).await
+    }
 }
 
 impl MongoJournal {
+    /// Lets the server take only commits that pass a filter; those that are there may be marked all the same.
+    async fn validate(&self, filter: Document) -> Result<(), StoreError> {
+        let command = doc! { "collMod": self.commits.name(), "validator": filter, "validationLevel": "moderate" };
+        self.database.tell(command).await.map(drop)
+    }
+
     /// Whether the stream has a commit that ends right before this one, with the hash that this one stands on.
     async fn stands_on(&self, commit: &StoredCommit, previous: &str) -> Result<bool, StoreError> {
         let base = commit.first - 1;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER;
 use rusqlite::{Error, ErrorCode};
 
 use crate::{AppendError, PutError, StoreError};
@@ -58,24 +59,27 @@ impl Failure {
     }
 }
 
-/// True for what passes by itself or when somebody looks after the machine: locks, room, permissions, the device.
+/// True for what passes by itself or when somebody looks after the machine: locks, room, permissions, the device; and a
+/// seal, which is the only trigger.
 fn is_passing(error: &Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(
-            ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::CannotOpen
-                | ErrorCode::ReadOnly
-                | ErrorCode::PermissionDenied
-                | ErrorCode::OutOfMemory
-                | ErrorCode::OperationInterrupted
-                | ErrorCode::OperationAborted
-                | ErrorCode::FileLockingProtocolFailed
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    extended == Some(SQLITE_CONSTRAINT_TRIGGER)
+        || matches!(
+            error.sqlite_error_code(),
+            Some(
+                ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::DiskFull
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::CannotOpen
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::PermissionDenied
+                    | ErrorCode::OutOfMemory
+                    | ErrorCode::OperationInterrupted
+                    | ErrorCode::OperationAborted
+                    | ErrorCode::FileLockingProtocolFailed
+            )
         )
-    )
 }
 
 impl From<Error> for StoreError {

@@ -30,6 +30,13 @@ impl SqliteJournal {
     }
 }
 
+impl SqliteJournal {
+    async fn execute(&self, sql: &'static str) -> Result<(), StoreError> {
+        let work = move |connection: &Connection| Ok(connection.execute_batch(sql)?);
+        self.database.writer.run(Durability::Full, work).await
+    }
+}
+
 /// Commits have row numbers because a row of up to 4 KiB then stays on one page; in a B-tree of its own key it would
 /// not from 1 KiB on.
 pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
@@ -95,6 +102,16 @@ impl Journal for SqliteJournal {
 
     async fn unpublished_count(&self) -> Result<u64, StoreError> {
         self.database.readers.read(count_waiting).await
+    }
+
+    async fn seal(&self) -> Result<(), StoreError> {
+        let sql = "CREATE TRIGGER IF NOT EXISTS sealed BEFORE INSERT ON commits
+                   BEGIN SELECT RAISE(ABORT, 'the journal is sealed'); END";
+        self.execute(sql).await
+    }
+
+    async fn unseal(&self) -> Result<(), StoreError> {
+        self.execute("DROP TRIGGER IF EXISTS sealed").await
     }
 }
 
