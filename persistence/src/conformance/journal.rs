@@ -412,9 +412,10 @@ async fn sealed(h: &dyn Harness) {
             }
         }
     }
-    assert_eq!(history(&*other, "event/1").await, [first.clone()]);
+    let key = first.key().unwrap();
+    assert_eq!(history(&*other, "event/1").await, [first]);
     assert!(history(&*other, "event/2").await.is_empty());
-    other.mark_published(&[first.key().unwrap()]).await.unwrap();
+    other.mark_published(&[key]).await.unwrap();
     assert_eq!(one.unpublished_count().await.unwrap(), 0);
     for _ in 0..2 {
         other.unseal().await.unwrap();
