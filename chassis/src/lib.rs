@@ -17,6 +17,7 @@ pub mod http;
 mod lease;
 mod lost_journal;
 pub mod metrics;
+mod moved;
 pub mod operator;
 pub mod packed;
 pub mod policies;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use contracts::StreamKind;
 use msgqueue::Broker;
 use persistence::{Collection, Stores};
+use uuid::Uuid;
 
 use crate::audit::Audit;
 use crate::config::{Defaults, Settings};
@@ -39,6 +40,8 @@ pub struct Workplace {
 /// A service's stores, with the service kept from running.
 pub struct Takeover {
     pub stores: Stores,
+    /// Tells its own marks from those of others.
+    id: Uuid,
     _lock: File,
 }
 
@@ -83,7 +86,11 @@ impl Takeover {
         let lock = service::lock_data_dir(settings)?;
         let stores = persistence::open(&settings.store).await?;
         store_marks::claim(&stores, settings).await?;
-        Ok(Self { stores, _lock: lock })
+        Ok(Self {
+            stores,
+            id: Uuid::now_v7(),
+            _lock: lock,
+        })
     }
 
     /// A process of the service on another data folder holds no lock of this one's, but one of those on the store
@@ -103,21 +110,33 @@ impl Takeover {
     }
 
     /// # Errors
-    /// [`StartError::Moved`] where the service has left the store behind.
-    pub async fn refuse_moved(&self, settings: &Settings) -> Result<(), StartError> {
+    /// [`StartError::Moved`] where the service has left the store behind. One that has only begun to move may begin again.
+    pub async fn refuse_ended_move(&self, settings: &Settings) -> Result<(), StartError> {
         store_marks::refuse_ended_move(&self.stores, settings).await
+    }
+
+    /// # Errors
+    /// [`StartError::Moved`] and [`StartError::Moving`]
+    pub async fn refuse_moved(&self, settings: &Settings) -> Result<(), StartError> {
+        store_marks::refuse_moved(&self.stores, settings).await
     }
 
     /// Keeps the service from starting on this store, and whoever runs there all the same from adding to it, because all
     /// of it is to be in another one, `to`.
     pub async fn begin_move(&self, to: &Settings) -> Result<(), StartError> {
-        store_marks::begin_move(&self.stores, &without_secrets(&to.store)).await?;
+        store_marks::begin_move(&self.stores, &without_secrets(&to.store), self.id).await?;
         Ok(self.stores.journal.seal().await?)
     }
 
     /// All of it is in `to`.
+    ///
+    /// # Errors
+    /// [`StartError::OtherMove`] where this move counts no more.
     pub async fn end_move(&self, to: &Settings) -> Result<(), StartError> {
-        Ok(store_marks::end_move(&self.stores, &without_secrets(&to.store)).await?)
+        match store_marks::end_move(&self.stores, &without_secrets(&to.store), self.id).await? {
+            true => Ok(()),
+            false => Err(StartError::OtherMove(without_secrets(&to.store))),
+        }
     }
 
     /// Lets the service start on this store again.

@@ -17,79 +17,49 @@ use crate::service::StartError;
 use crate::shown_url::without_secrets;
 use crate::store_marks;
 
-/// A start that tries again until a server is there.
-pub(crate) struct Waiting {
-    part: &'static str,
-    /// As it may be shown.
-    place: String,
-    may_pass: bool,
-    failures: u32,
-    said: String,
-}
-
-impl Waiting {
-    pub(crate) fn for_broker(url: &str) -> Self {
-        Self::of("broker", without_secrets(url), !msgqueue::is_embedded(url))
-    }
-
-    fn for_store(url: &str) -> Self {
-        Self::of("store", without_secrets(url), !persistence::is_embedded(url))
-    }
-
-    fn of(part: &'static str, place: String, may_pass: bool) -> Self {
-        Self {
-            part,
-            place,
-            may_pass,
-            failures: 0,
-            said: String::new(),
-        }
-    }
-
-    /// Takes a step of the start again and again until its server is there.
-    ///
-    /// # Errors
-    /// What time does not mend.
-    pub(crate) async fn until_done<T, F>(mut self, step: impl Fn() -> F) -> Result<T, StartError>
-    where
-        F: Future<Output = Result<T, StartError>>,
-    {
-        loop {
-            match step().await {
-                Ok(done) => return Ok(done),
-                Err(error) => self.after(error).await?,
-            }
-        }
-    }
-
-    /// Returns when it is to be tried again.
-    async fn after(&mut self, error: StartError) -> Result<(), StartError> {
-        if !self.may_pass || !may_pass(&error) {
+/// Takes a step of a start again and again until the server that it needs is there.
+///
+/// # Errors
+/// What time does not mend.
+pub(crate) async fn until_done<T, F>(settings: &Settings, step: impl Fn() -> F) -> Result<T, StartError>
+where
+    F: Future<Output = Result<T, StartError>>,
+{
+    let (mut failures, mut said) = (0, String::new());
+    loop {
+        let error = match step().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let Some((part, url)) = missing_server(settings, &error) else {
             return Err(error);
-        }
-        self.failures += 1;
-        let cause = causes(&error);
-        if cause != self.said {
-            let (part, place) = (self.part, &self.place);
+        };
+        let (place, cause) = (without_secrets(url), causes(&error));
+        if cause != said {
             warn!(place, cause, "the {part} cannot be reached; the service waits for it");
-            self.said = cause;
+            said = cause;
         }
-        sleep(backoff(self.failures)).await;
-        Ok(())
+        failures += 1;
+        sleep(backoff(failures)).await;
     }
 }
 
-fn may_pass(error: &StartError) -> bool {
-    let store = match error {
+/// What is not there just now, and its URL.
+fn missing_server<'a>(settings: &'a Settings, error: &StartError) -> Option<(&'static str, &'a str)> {
+    let (broker, store) = (&*settings.broker, &*settings.store);
+    match error {
         StartError::Broker(msgqueue::OpenError::Broker(error)) | StartError::Groups(error) => {
-            return matches!(error, BrokerError::Unavailable(_));
+            let may_pass = matches!(error, BrokerError::Unavailable(_)) && !msgqueue::is_embedded(broker);
+            may_pass.then_some(("broker", broker))
         }
         StartError::Store(persistence::OpenError::Store(error))
         | StartError::Views(error)
-        | StartError::Mark(PutError::Store(error)) => error,
-        _ => return false,
-    };
-    store.may_pass()
+        | StartError::Mark(PutError::Store(error)) => {
+            let may_pass = error.may_pass() && !persistence::is_embedded(store);
+            may_pass.then_some(("store", store))
+        }
+        _ => None,
+    }
 }
 
 /// What the start needs of the store, which may go away again after it was reached.
@@ -97,16 +67,12 @@ pub(crate) async fn from_store<T>(
     settings: &Settings,
     step: impl AsyncFn() -> Result<T, StoreError>,
 ) -> Result<T, StartError> {
-    let waiting = Waiting::for_store(&settings.store);
-    waiting.until_done(async || Ok(step().await?)).await
+    until_done(settings, async || Ok(step().await?)).await
 }
 
 /// The service's own store, whole.
 pub(crate) async fn store(settings: &Settings, background: &Handle) -> Result<Stores, StartError> {
-    let waiting = Waiting::for_store(&settings.store);
-    waiting
-        .until_done(async || open_store(settings, background).await)
-        .await
+    until_done(settings, async || open_store(settings, background).await).await
 }
 
 async fn open_store(settings: &Settings, background: &Handle) -> Result<Stores, StartError> {
@@ -119,13 +85,12 @@ async fn open_store(settings: &Settings, background: &Handle) -> Result<Stores, 
 }
 
 /// The broker's own threads take over the priority of the thread that starts them.
-pub(crate) async fn broker(background: &Handle, url: &str) -> Result<Broker, StartError> {
-    let url = url.to_owned();
-    let opening = AbortOnDropHandle::new(background.spawn(async move { open_broker(&url).await }));
+pub(crate) async fn broker(settings: &Settings, background: &Handle) -> Result<Broker, StartError> {
+    let settings = settings.clone();
+    let opening = AbortOnDropHandle::new(background.spawn(async move { open_broker(&settings).await }));
     opening.await.map_err(|failed| StartError::Background(failed.into()))?
 }
 
-async fn open_broker(url: &str) -> Result<Broker, StartError> {
-    let waiting = Waiting::for_broker(url);
-    waiting.until_done(async || Ok(msgqueue::open(url).await?)).await
+async fn open_broker(settings: &Settings) -> Result<Broker, StartError> {
+    until_done(settings, async || Ok(msgqueue::open(&settings.broker).await?)).await
 }

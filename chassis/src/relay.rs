@@ -183,7 +183,8 @@ impl Relay {
             return None;
         }
         let counted = self.journal.unpublished_count().await;
-        self.next_count = Instant::now() + COUNT.max(began.elapsed() * COUNT_PAUSE);
+        let pause = if counted.is_ok() { COUNT } else { LONGEST_PAUSE };
+        self.next_count = Instant::now() + pause.max(began.elapsed() * COUNT_PAUSE);
         counted
             .inspect_err(|error| warn!(%error, "what waits to be published could not be counted"))
             .ok()

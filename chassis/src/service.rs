@@ -31,11 +31,13 @@ use crate::health::{Health, Part};
 use crate::http::server::{self, Api, Listeners, Server};
 use crate::lost_journal;
 use crate::metrics::Metrics;
+use crate::moved;
 use crate::policies::{self, Policies, Policy};
 use crate::pulse::Pulse;
-use crate::reach::{self, Waiting};
+use crate::reach;
 use crate::relay::Relay;
 use crate::shown_url::without_secrets;
+use crate::store_marks;
 use crate::tls::{self, CertificateFiles, TlsError};
 use crate::views::{Feeding, Follower, Generations, LiveViews, View, Views};
 use crate::watch::watched;
@@ -95,6 +97,8 @@ pub enum StartError {
         to: String,
         service: &'static str,
     },
+    #[error("another move began meanwhile, or this one was undone: do not use {0}, and remove what is there")]
+    OtherMove(String),
     #[error(
         "configuration: store: `{0}` would be both services'; set `event.store` and `booking.store`, or name a server \
          without a database"
@@ -155,14 +159,21 @@ impl Service {
         let mut stores = faults::loosened(reach::store(&settings, &background).await?);
         store_part.ok();
         stores.lease = Pulse::of(stores.lease, store_part);
-        let broker = reach::broker(&background, &settings.broker).await?;
+        let broker = reach::broker(&settings, &background).await?;
         refuse_to_begin_anew(&stores, &broker, &settings, kinds).await?;
+        // The broker may have let it wait for long.
+        reach::until_done(&settings, async || store_marks::refuse_moved(&stores, &settings).await).await?;
         broker_part.ok();
         if !persistence::is_embedded(&settings.store) && msgqueue::is_embedded(&settings.broker) {
             warn!(
                 service = settings.service,
                 "the store is a server and the broker a folder: processes on other machines would hear nothing of this one"
             );
+        }
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        if !persistence::is_embedded(&settings.store) {
+            let noticing = moved::notice(stores.clone(), settings.clone(), health.clone(), stop.clone());
+            tasks.spawn_on(noticing, &background);
         }
         let metrics = Metrics::new()?;
         let snapshots = async || Snapshots::open(&stores, metrics.desk.clone(), background.clone()).await;
@@ -175,8 +186,8 @@ impl Service {
             health,
             appended: Arc::default(),
             runtime: background,
-            stop: CancellationToken::new(),
-            background: TaskTracker::new(),
+            stop,
+            background: tasks,
             relay: None,
             stop_relay: CancellationToken::new(),
             servers: Vec::new(),
@@ -272,7 +283,7 @@ impl Service {
     /// A server that was reached may still be starting, or go away again.
     async fn drop_group(&self, group: &str) -> Result<(), StartError> {
         let drop = async || Ok(self.broker.listener.drop_group(group).await?);
-        Waiting::for_broker(&self.settings.broker).until_done(drop).await
+        reach::until_done(&self.settings, drop).await
     }
 
     async fn feeding(&self, part: &str) -> Result<Feeding, StartError> {
@@ -360,7 +371,7 @@ async fn refuse_to_begin_anew(
     kinds: &[StreamKind],
 ) -> Result<(), StartError> {
     let is_lost = async || lost_journal::is_lost(stores, &*broker.listener, settings.service, kinds).await;
-    if !Waiting::for_broker(&settings.broker).until_done(is_lost).await? {
+    if !reach::until_done(settings, is_lost).await? {
         return Ok(());
     }
     Err(StartError::LostJournal {

@@ -3,6 +3,7 @@
 
 use persistence::{Collection, DocumentStore, Expect, PutError, StoreError, Stores, Write};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::config::Settings;
 use crate::service::StartError;
@@ -62,13 +63,33 @@ pub(crate) async fn refuse_half_restored(stores: &Stores, settings: &Settings) -
     })
 }
 
-/// From now on the service does not start here: it would sell again what is sold where it has moved `to`.
-pub(crate) async fn begin_move(stores: &Stores, to: &str) -> Result<(), PutError> {
-    set(stores, MOVED, Some(json!({ "to": to, "is_over": false }))).await
+/// From now on the service does not start here: it would sell again what is sold where it moves `to`. The move is known as
+/// `id`.
+pub(crate) async fn begin_move(stores: &Stores, to: &str, id: Uuid) -> Result<(), PutError> {
+    set(stores, MOVED, Some(json!({ "to": to, "id": id, "is_over": false }))).await
 }
 
-pub(crate) async fn end_move(stores: &Stores, to: &str) -> Result<(), PutError> {
-    set(stores, MOVED, Some(json!({ "to": to, "is_over": true }))).await
+/// False where another move has begun since, or this one was undone.
+pub(crate) async fn end_move(stores: &Stores, to: &str, id: Uuid) -> Result<bool, StoreError> {
+    let found = stores
+        .documents
+        .get(MARKS, &[MOVED])
+        .await?
+        .into_iter()
+        .next()
+        .flatten();
+    let Some(begun) = found.filter(|mark| mark.body["id"] == json!(id)) else {
+        return Ok(false);
+    };
+    let over = json!({ "to": to, "id": id, "is_over": true });
+    let outcome = stores
+        .documents
+        .put(vec![mark(MOVED, Expect::Revision(begun.revision), Some(over))]);
+    match outcome.await {
+        Ok(()) => Ok(true),
+        Err(PutError::Conflict { .. }) => Ok(false),
+        Err(PutError::Store(error)) => Err(error),
+    }
 }
 
 pub(crate) async fn forget_move(stores: &Stores) -> Result<(), PutError> {

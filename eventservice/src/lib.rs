@@ -58,8 +58,9 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     let events: Desk<Event> = service.desk();
     let locations: Desk<Location> = service.desk();
     let views = service.start_views(all_views()).await?;
-    let documents = Arc::clone(&service.stores.documents);
-    let follow = FollowLocation::open(events.clone(), locations.clone(), documents).await?;
+    let documents = &service.stores.documents;
+    let follow = async || FollowLocation::open(events.clone(), locations.clone(), Arc::clone(documents)).await;
+    let follow = service.from_store(follow).await?;
     let adopt = AdoptForeign {
         events: events.clone(),
         locations: locations.clone(),

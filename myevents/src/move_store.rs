@@ -3,8 +3,9 @@
 use chassis::config::{Flags, Settings, SettingsError};
 use chassis::operator::Takeover;
 use chassis::service::StartError;
-use chassis::transfer::{Copied, CopyError, copy};
-use chassis::without_secrets;
+use chassis::transfer::{Copied, CopyError, copy, refuse_filled, release};
+use chassis::{faults, without_secrets};
+use persistence::{Collection, Stores};
 use thiserror::Error;
 
 use crate::output;
@@ -20,8 +21,8 @@ compares them. The store to move to has to be empty, and no process of the servi
 it is, sealed: the service does not start there any more, and nothing is added to it. Then set the service's `store` to the
 new one: it builds its views from the log when it starts there. Whoever has not begun there may go on with the old one, by
 --undo.
-Where a move was broken off, remove what is in the new store and begin again, or go on with the old one, by --undo: the
-service starts on neither, until then.";
+A move that fails says why, and the service may start on the old store as before. Where one was killed, the service starts on
+neither: remove what is in the new store and begin again, or go on with the old one, by --undo.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -48,6 +49,16 @@ pub(crate) enum CommandError {
     To(StartError),
     #[error(transparent)]
     Copy(#[from] CopyError),
+    #[error("{cause}; the {service} service may start on its old store as before")]
+    GivenUp {
+        service: &'static str,
+        cause: Box<CommandError>,
+    },
+    #[error("{cause}; the {service} service does not start on its old store before `myevents move {service} --undo`")]
+    Sealed {
+        service: &'static str,
+        cause: Box<CommandError>,
+    },
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
@@ -67,22 +78,41 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
         ..settings.clone()
     };
     takeover.refuse_half_restored(&settings).await?;
-    takeover.refuse_moved(&settings).await?;
+    takeover.refuse_ended_move(&settings).await?;
     let target = takeover.open_other(&to).await.map_err(CommandError::To)?;
-    takeover.begin_move(&to).await?;
-    let bar = output::counter("commits copied and compared");
-    let copied = copy(&takeover.stores, &target, &(profile.kept)(), &|commits| {
-        bar.inc(commits)
-    })
-    .await;
-    bar.finish_and_clear();
-    if copied.is_err() {
-        takeover.undo_move().await?;
-    }
-    let copied = copied?;
+    refuse_filled(&target).await?;
+    let copied = match fill(&takeover, &target, &to, &(profile.kept)()).await {
+        Ok(copied) => copied,
+        Err(failed) => return Err(give_up(&takeover, settings.service, failed).await),
+    };
+    // A command that dies between these leaves neither store to start on.
     takeover.end_move(&to).await?;
+    faults::point("move.ended");
+    release(&target).await?;
     report(&copied, &without_secrets(&to.store));
     Ok(())
+}
+
+async fn fill(
+    takeover: &Takeover,
+    target: &Stores,
+    to: &Settings,
+    kept: &[Collection],
+) -> Result<Copied, CommandError> {
+    takeover.begin_move(to).await?;
+    let bar = output::counter("commits copied and compared");
+    let copied = copy(&takeover.stores, target, kept, &|commits| bar.inc(commits)).await;
+    bar.finish_and_clear();
+    Ok(copied?)
+}
+
+/// The service may start on its old store again. Returns what to say.
+async fn give_up(takeover: &Takeover, service: &'static str, failed: CommandError) -> CommandError {
+    let cause = Box::new(failed);
+    match takeover.undo_move().await {
+        Ok(()) => CommandError::GivenUp { service, cause },
+        Err(_) => CommandError::Sealed { service, cause },
+    }
 }
 
 async fn undo(takeover: &Takeover, settings: &Settings) -> Result<(), CommandError> {

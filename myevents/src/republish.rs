@@ -75,6 +75,7 @@ async fn take_over(flags: &Flags) -> Result<Vec<(&'static str, Takeover)>, Comma
     for settings in with_stores(flags)? {
         let takeover = Takeover::open(&settings).await?;
         takeover.refuse_half_restored(&settings).await?;
+        takeover.refuse_moved(&settings).await?;
         journals.push((settings.service, takeover));
     }
     Ok(journals)

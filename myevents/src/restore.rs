@@ -60,6 +60,7 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     let length = file.metadata().map_err(failed)?.len();
     let settings = options.service.settings(&options.flags)?;
     let takeover = Takeover::open(&settings).await?;
+    takeover.refuse_moved(&settings).await?;
     takeover.begin_log_anew(&settings).await?;
     let bar = output::file_bar(length, "restoring");
     let kinds = options.service.profile().streams;

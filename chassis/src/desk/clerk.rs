@@ -34,6 +34,8 @@ const UNKNOWN_ATTEMPTS: u32 = 5;
 /// Clients wait meanwhile.
 const UNKNOWN_PATIENCE: Duration = Duration::from_secs(5);
 const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
+/// A store that takes longer to fail refuses everybody who has come: one batch after another would wait for it anew.
+const PATIENCE_WITH_STORE: Duration = Duration::from_secs(1);
 /// A clerk without work leaves after this long, or sooner while very many are live.
 const IDLE: Duration = Duration::from_secs(60);
 const MANY_CLERKS: usize = 1_000;
@@ -156,7 +158,7 @@ impl<A: Aggregate> Clerk<A> {
 
     /// Answers every job of a batch. Returns the next one if it was decided meanwhile.
     async fn process(&mut self, batch: Batch<A>) -> Option<Batch<A>> {
-        let Batch { mut jobs, draft } = batch;
+        let (Batch { mut jobs, draft }, began) = (batch, Instant::now());
         match self.settle(&mut jobs, draft).await {
             Ok(settled) => {
                 let decided = settled.ahead.as_ref().map_or(0, |ahead| ahead.jobs.len());
@@ -166,6 +168,9 @@ impl<A: Aggregate> Clerk<A> {
             }
             Err(fault) => {
                 self.intake.note(jobs.len());
+                if fault.is_of_the_store() && began.elapsed() > PATIENCE_WITH_STORE {
+                    self.intake.take_everybody(&mut jobs);
+                }
                 self.refuse(jobs, &fault);
                 None
             }
@@ -347,12 +352,7 @@ impl<A: Aggregate> Clerk<A> {
             self.intake.bound(Some(jobs.len() / 2));
             return self.intake.give_back(jobs);
         }
-        // Whoever waits for a store that fails has waited for it already: one batch after another would do so for minutes.
-        let others = match fault {
-            Fault::Store(error) if error.may_pass() => self.intake.take_everybody(),
-            _ => Vec::new(),
-        };
-        for job in jobs.into_iter().chain(others) {
+        for job in jobs {
             // Whoever asked may have gone.
             let _ = job.reply.send(Err(fault.clone().into()));
         }
@@ -389,6 +389,12 @@ impl<A: Aggregate> Clerk<A> {
             recorded,
             replayed: false,
         }
+    }
+}
+
+impl Fault {
+    fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::Store(error) if error.may_pass())
     }
 }
 

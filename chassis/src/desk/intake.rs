@@ -83,13 +83,11 @@ impl<A: Aggregate> Intake<A> {
         batch.extend(self.waiting.drain(..size));
     }
 
-    /// Everybody who has come, however many.
-    pub(crate) fn take_everybody(&mut self) -> Vec<Job<A>> {
-        // Not who comes meanwhile: that could go on for ever.
+    /// Everybody who has come, however many; not who comes meanwhile, which could go on for ever.
+    pub(crate) fn take_everybody(&mut self, batch: &mut Vec<Job<A>>) {
         let queued = self.jobs.len();
-        let mut jobs: Vec<Job<A>> = self.waiting.drain(..).collect();
-        jobs.extend((0..queued).map_while(|_| self.jobs.try_recv().ok()));
-        jobs
+        batch.extend(self.waiting.drain(..));
+        batch.extend((0..queued).map_while(|_| self.jobs.try_recv().ok()));
     }
 
     /// So many were in batches at the same time, beside those that wait now.

@@ -50,7 +50,13 @@ pub const POINTS: &[&str] = &[
 ];
 
 /// Where commands can die.
-const POINTS_OF_COMMANDS: &[&str] = &["move.begun", "move.appended", "move.copied", "move.compared"];
+const POINTS_OF_COMMANDS: &[&str] = &[
+    "move.begun",
+    "move.appended",
+    "move.copied",
+    "move.compared",
+    "move.ended",
+];
 
 /// Every guard that can be taken away.
 pub const GUARDS: &[&str] = &[

@@ -46,19 +46,29 @@ pub enum CopyError {
     Put(#[from] PutError),
 }
 
-/// Copies the journal and the collections `kept`. Told is how many commits more were copied or compared.
-///
 /// # Errors
-/// [`CopyError`]. The service does not start on a store that has only a part.
+/// [`CopyError::NotEmpty`]
+pub async fn refuse_filled(to: &Stores) -> Result<(), CopyError> {
+    match to.journal.is_empty().await? {
+        true => Ok(()),
+        false => Err(CopyError::NotEmpty),
+    }
+}
+
+/// The service may start on what [`copy`] has filled.
+pub async fn release(to: &Stores) -> Result<(), CopyError> {
+    Ok(store_marks::end_restore(to).await?)
+}
+
+/// Copies the journal and the collections `kept` to an empty store. Told is how many commits more were copied or compared.
+///
+/// The service does not start there before [`release`].
 pub async fn copy(
     from: &Stores,
     to: &Stores,
     kept: &[Collection],
     seen: &(dyn Fn(u64) + Sync),
 ) -> Result<Copied, CopyError> {
-    if !to.journal.is_empty().await? {
-        return Err(CopyError::NotEmpty);
-    }
     store_marks::begin_restore(to).await?;
     faults::point("move.begun");
     let mut copied = copy_journal(from, to, seen).await?;
@@ -71,7 +81,6 @@ pub async fn copy(
         compare_documents(from, to, collection).await?;
     }
     faults::point("move.compared");
-    store_marks::end_restore(to).await?;
     Ok(copied)
 }
 

@@ -12,7 +12,7 @@ mod restore;
 
 pub use assembly::Incomplete;
 pub(crate) use assembly::{Assembly, Taken};
-pub use copy::{Copied, CopyError, copy};
+pub use copy::{Copied, CopyError, copy, refuse_filled, release};
 pub use export::{Export, ExportError, Exported, export};
 pub(crate) use lines::Lines;
 pub use outlet::Outlet;

@@ -142,7 +142,13 @@ async fn a_move_that_dies_leaves_nothing_that_a_service_would_start_on() {
     let platform = platform_on(&small, folder.path()).await;
     let event = event_with_seats(&platform.client(), 20).await;
     platform.stop().await;
-    for point in ["move.begun", "move.appended", "move.copied", "move.compared"] {
+    for point in [
+        "move.begun",
+        "move.appended",
+        "move.copied",
+        "move.compared",
+        "move.ended",
+    ] {
         let large = Stores::in_mongodb().await;
         let mut command = command_on(&small, folder.path(), &["move", "event", "--to", &large.0[0]]);
         let ended = command.env(faults::KILL, format!("{point}@1")).output().await.unwrap();
@@ -156,17 +162,21 @@ async fn a_move_that_dies_leaves_nothing_that_a_service_would_start_on() {
         );
         let refused = builder_on(&small, folder.path()).try_start().await.err();
         let refused = refused.unwrap_or_else(|| panic!("{point}: it starts")).error;
-        assert!(refused.contains("was begun and not ended"), "{point}: {refused}");
+        let told = if point == "move.ended" {
+            "has moved from"
+        } else {
+            "was begun and not ended"
+        };
+        assert!(refused.contains(told), "{point}: {refused}");
         let again = operate_on(&small, folder.path(), &["move", "event", "--to", &large.0[0]]).await;
         match point {
             // Nothing had come there.
-            "move.begun" => {
-                drop(again.succeeded());
-                let undone = operate_on(&small, folder.path(), &["move", "event", "--undo"]).await;
-                assert!(undone.succeeded().contains("may start on"));
-            }
+            "move.begun" => drop(again.succeeded()),
+            "move.ended" => assert!(again.failed().contains("has moved from"), "{point}"),
             _ => assert!(again.failed().contains("is not empty"), "{point}"),
         }
+        let undone = operate_on(&small, folder.path(), &["move", "event", "--undo"]).await;
+        assert!(undone.succeeded().contains("may start on"));
     }
     let platform = platform_on(&small, folder.path()).await;
     let path = format!("/events/{event}/bookings");
@@ -190,6 +200,11 @@ async fn a_process_that_slept_while_its_store_was_moved_adds_nothing_there() {
     assert!(moved.succeeded().contains("Both stores have the same."));
     let refused = client.post(&path, json!({"seats": 1})).await.expect(503);
     assert_eq!(refused["type"], "https://myevents.example/problems/unavailable");
+    let learns = || async {
+        let health = client.get("/health/ready").await;
+        (health.status == 503 && health.text.contains("has moved from the store")).then_some(())
+    };
+    eventually("the process learns of the move", learns).await;
 
     platform.stop().await;
     let undone = operate_on(&old, folder.path(), &["move", "booking", "--undo"]).await;

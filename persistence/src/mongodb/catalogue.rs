@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{IndexOptions, ReturnDocument};
 use mongodb::{Collection as MongoCollection, IndexModel};
 
-use super::database::{Database, read, read_all, write, write_index};
+use super::database::{Database, PATIENCE, PATIENCE_WITH_INDEXES, read, read_all, write, write_within};
 use super::failure::{is_duplicate_key, of_write};
 use crate::checks::check_collection;
 use crate::{BY_ID, Collection, Index, StoreError};
@@ -128,7 +129,8 @@ impl Catalogue {
         let documents = self.documents(&entry);
         let declared = |index: &Index| StoredIndex::of(index.name, index.fields);
         let declared: Vec<StoredIndex> = collection.indexes.iter().map(declared).collect();
-        write_index(documents.create_indexes(declared.iter().map(StoredIndex::model))).await?;
+        let create = documents.create_indexes(declared.iter().map(StoredIndex::model));
+        write_within(entry.patience_with(collection.indexes), create).await?;
         // Listed when they are there: a search says which one it goes along.
         let field = |index: &Index| (format!("indexes.{}", index.name), Bson::from(index.fields.to_vec()));
         let listed: Document = collection.indexes.iter().map(field).collect();
@@ -221,6 +223,19 @@ impl Catalogue {
 impl Entry {
     fn says_the_same_as(&self, other: &Self) -> bool {
         (&self.place, &self.indexes) == (&other.place, &other.indexes)
+    }
+
+    /// How long declaring these indexes may take: those that are listed are there.
+    fn patience_with(&self, indexes: &[Index]) -> Duration {
+        let is_listed = |index: &Index| {
+            self.indexes
+                .get(index.name)
+                .is_some_and(|fields| fields == index.fields)
+        };
+        match indexes.iter().all(is_listed) {
+            true => PATIENCE,
+            false => PATIENCE_WITH_INDEXES,
+        }
     }
 
     pub(super) fn documents(&self) -> String {

@@ -16,8 +16,8 @@ use crate::StoreError;
 
 /// No request takes longer, tries again and all.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// But for an index of what is there already.
-const PATIENCE_WITH_INDEXES: Duration = Duration::from_secs(600);
+/// But where a new index is made of what is there already.
+pub(super) const PATIENCE_WITH_INDEXES: Duration = Duration::from_secs(600);
 /// How long a primary is looked for, where the URL says nothing else; a new one is elected in a few seconds.
 const SELECTION: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(3);
@@ -64,7 +64,11 @@ impl Database {
     /// A command that writes. The driver does not try again by itself.
     pub(super) async fn tell(&self, mut command: Document) -> Result<Document, StoreError> {
         command.insert("writeConcern", mongodb::bson::doc! { "w": "majority", "j": true });
-        write(self.database.run_command(command)).await
+        let reply = write(self.database.run_command(command)).await?;
+        match reply.get("writeConcernError") {
+            Some(unconfirmed) => Err(StoreError::Unknown(unconfirmed.to_string().into())),
+            None => Ok(reply),
+        }
     }
 }
 
@@ -105,14 +109,8 @@ pub(super) async fn write<T>(telling: impl IntoFuture<Output = mongodb::error::R
     write_within(PATIENCE, telling).await
 }
 
-/// What may have to go through all that a collection holds.
-pub(super) async fn write_index<T>(
-    telling: impl IntoFuture<Output = mongodb::error::Result<T>>,
-) -> Result<T, StoreError> {
-    write_within(PATIENCE_WITH_INDEXES, telling).await
-}
-
-async fn write_within<T>(
+/// Like [`write`], for what takes longer.
+pub(super) async fn write_within<T>(
     patience: Duration,
     telling: impl IntoFuture<Output = mongodb::error::Result<T>>,
 ) -> Result<T, StoreError> {

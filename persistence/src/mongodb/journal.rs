@@ -13,7 +13,7 @@ use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::{IndexOptions, ReadConcern};
 use mongodb::{Collection, IndexModel};
 
-use super::database::{Database, read, read_all, write_index};
+use super::database::{Database, read, read_all, write};
 use super::inserter::{Inserted, Inserter};
 use super::{outbox, walk};
 use crate::stored_commit::{StoredCommit, decode};
@@ -47,7 +47,7 @@ impl MongoJournal {
             .partial_filter_expression(doc! { "outbox": { "$exists": true } });
         let keys = doc! { "outbox": 1, "_id": 1 };
         let index = IndexModel::builder().keys(keys).options(waiting.build()).build();
-        write_index(documents.create_index(index)).await?;
+        write(documents.create_index(index)).await?;
         Ok(Self {
             commits: database.raw("commits"),
             inserter: Inserter::start(&documents),
@@ -121,7 +121,9 @@ impl Journal for MongoJournal {
 impl MongoJournal {
     /// Lets the server take only commits that pass a filter; those that are there may be marked all the same.
     async fn validate(&self, filter: Document) -> Result<(), StoreError> {
-        let command = doc! { "collMod": self.commits.name(), "validator": filter, "validationLevel": "moderate" };
+        let rule = doc! { "validator": filter, "validationLevel": "moderate", "validationAction": "error" };
+        let mut command = doc! { "collMod": self.commits.name() };
+        command.extend(rule);
         self.database.tell(command).await.map(drop)
     }
 

@@ -14,8 +14,8 @@
 //! confirmed by a majority that has them in its journals, and reads see only what such a majority has, so that a new
 //! primary takes nothing back. A replica set of one node is enough.
 //!
-//! What cannot be done in time fails: [`PATIENCE`] bounds each request, and a write that was under way then may have
-//! happened.
+//! What cannot be done in time fails: [`PATIENCE`] bounds each request, but for new indexes of what is there already, and a
+//! write that was under way then may have happened.
 //!
 //! This module must not know what the bodies that it stores mean, apart from the fields that an index names.
 

@@ -38,7 +38,7 @@ impl Search for MongoSearch {
             let statements: Array = entries.iter().map(|(id, text)| Bson::from(set(id, text))).collect();
             let command = doc! { "update": entry.words(), "updates": statements, "ordered": true };
             let reply = self.catalogue.database().tell(command).await?;
-            if let Some(failed) = reply.get("writeErrors").or(reply.get("writeConcernError")) {
+            if let Some(failed) = reply.get("writeErrors") {
                 return Err(StoreError::Unknown(failed.to_string().into()));
             }
         }

@@ -211,9 +211,6 @@ fn fails() -> Document {
 /// The number of the write that is not as expected, if one is.
 async fn carry_out(catalogue: &Catalogue, mut run: Run) -> Result<Option<usize>, StoreError> {
     let reply = catalogue.database().tell(run.command()).await?;
-    if let Some(unconfirmed) = reply.get("writeConcernError") {
-        return Err(StoreError::Unknown(unconfirmed.to_string().into()));
-    }
     let failed = reply
         .get_array("writeErrors")
         .ok()
