@@ -1,0 +1,87 @@
+/** The card beside an event: how many seats are left and the form, or in words why it cannot be booked. */
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useId } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Availability, Event } from '../api/types';
+import { dayText, knownZone, momentText, visitorZone } from '../format/time';
+import { useLocale } from '../format/useFormat';
+import { availabilityQuery, useLiveAvailability } from '../live/useLiveAvailability';
+import controls from '../style/controls.module.css';
+import { classes } from '../style/classes';
+import styles from './BookingCard.module.css';
+import { BookingForm } from './BookingForm';
+import { CalmStatus } from './CalmStatus';
+import { eventQuery } from './queries';
+import { salesOf, seatsInAll, seatsLeft, type Sales } from './sales';
+import { SeatsMeter } from './SeatsMeter';
+import { useAtTime } from './useAtTime';
+
+export function BookingCard({ event }: { event: Event }) {
+  const { t } = useTranslation();
+  const heading = useId();
+  const live = useLiveAvailability(event.id);
+  useKeptUpToDate(event, live);
+  const sales = salesOf(event, live);
+  const left = seatsLeft(event, live) ?? 0;
+  const isOnSale = sales === 'on_sale';
+  return (
+    <section className={classes(controls.card, styles.card)} aria-labelledby={heading}>
+      <CalmStatus text={isOnSale ? t('sales.left', { count: left }) : t(`book.${sales}.title`)} />
+      <h2 id={heading} className={styles.heading}>
+        {isOnSale ? t('book.title') : t(`book.${sales}.title`)}
+      </h2>
+      {isOnSale ? (
+        <>
+          <SeatsMeter left={left} total={seatsInAll(event, live)} />
+          <BookingForm event={event} live={live} />
+        </>
+      ) : (
+        <NotOnSale event={event} sales={sales} />
+      )}
+    </section>
+  );
+}
+
+function NotOnSale({ event, sales }: { event: Event; sales: Exclude<Sales, 'on_sale'> }) {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  if (sales === 'not_started') {
+    const time = momentText(event.sales_start ?? event.start_time, visitorZone(), locale);
+    return <p className={styles.why}>{t('book.not_started.text', { time })}</p>;
+  }
+  if (sales === 'over') {
+    const time = dayText(event.start_time, knownZone(event.location?.time_zone), locale);
+    return <p className={styles.why}>{t('book.over.text', { time })}</p>;
+  }
+  return <p className={styles.why}>{t(`book.${sales}.text`)}</p>;
+}
+
+const OPENING_POLL_MS = 2_000;
+
+/** What has been read of the event is read anew when the seats tell of something else, or when it is time. */
+function useKeptUpToDate(event: Event, live: Availability | undefined): void {
+  const client = useQueryClient();
+  const { id } = event;
+  const fromEvent = salesOf(event, undefined);
+  const fromSeats = live?.status;
+  useEffect(() => {
+    if (fromSeats !== undefined && fromSeats !== fromEvent) {
+      void client.invalidateQueries(eventQuery(id));
+    }
+  }, [client, id, fromEvent, fromSeats]);
+  useEffect(() => {
+    if (fromEvent !== 'opening') {
+      return undefined;
+    }
+    const timer = window.setInterval(() => void client.invalidateQueries(eventQuery(id)), OPENING_POLL_MS);
+    return () => {
+      window.clearInterval(timer);
+    };
+  }, [client, id, fromEvent]);
+  const readAnew = () => {
+    void client.invalidateQueries(eventQuery(id));
+    void client.invalidateQueries(availabilityQuery(id));
+  };
+  useAtTime(event.sales_start ?? undefined, readAnew);
+  useAtTime(event.sales_end, readAnew);
+}

@@ -1,0 +1,67 @@
+/** Seats and one button. */
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { ApiError } from '../api/problem';
+import type { Availability, Event } from '../api/types';
+import controls from '../style/controls.module.css';
+import { problemText } from '../texts/problemText';
+import styles from './BookingForm.module.css';
+import { mostSeats, seatsLeft, seatsWithin, USUAL_MOST } from './sales';
+import { SeatField } from './SeatField';
+import { useBooking } from './useBooking';
+
+export function BookingForm({ event, live }: { event: Event; live: Availability | undefined }) {
+  const { t } = useTranslation();
+  const [wanted, setWanted] = useState(1);
+  const booking = useBooking(event.id);
+  const left = fewest(seatsLeft(event, live), leftByRefusal(booking.error));
+  const limit = live?.max_seats_per_booking ?? event.max_seats_per_booking ?? USUAL_MOST;
+  const most = mostSeats(limit, left);
+  const seats = seatsWithin(wanted, most);
+  return (
+    <form
+      className={styles.form}
+      onSubmit={(submit) => {
+        submit.preventDefault();
+        booking.book(seats);
+      }}
+    >
+      <SeatField
+        seats={seats}
+        most={most}
+        hint={seats === left ? t('book.allLeft', { count: seats }) : t('book.most', { count: limit })}
+        isFixed={booking.isSaving}
+        onChange={(changed) => {
+          booking.forget();
+          setWanted(changed);
+        }}
+      />
+      <button type="submit" className={controls.primary} aria-disabled={booking.isSaving}>
+        {booking.isSaving ? t('book.saving') : t('book.submit', { count: seats })}
+      </button>
+      <Outcome booking={booking} />
+      <p className={styles.note}>{t('book.note')}</p>
+    </form>
+  );
+}
+
+function Outcome({ booking }: { booking: ReturnType<typeof useBooking> }) {
+  const { t } = useTranslation();
+  return (
+    <div role="status" className={styles.outcome}>
+      {booking.isRetrying && <p className={controls.notice}>{t('book.retrying')}</p>}
+      {booking.error !== null && <p className={controls.alert}>{problemText(t, booking.error)}</p>}
+    </div>
+  );
+}
+
+/** A refusal knows what is left better than what was shown before it. */
+function leftByRefusal(error: unknown): number | undefined {
+  return error instanceof ApiError && error.kind === 'not-enough-seats'
+    ? error.members.seats_left
+    : undefined;
+}
+
+function fewest(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}

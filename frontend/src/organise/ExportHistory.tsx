@@ -1,0 +1,51 @@
+/** A button that saves the whole history of an event as a file. */
+import { useMutation } from '@tanstack/react-query';
+import { useTranslation } from 'react-i18next';
+import type { Event } from '../api/types';
+import controls from '../style/controls.module.css';
+import { problemText } from '../texts/problemText';
+import { historyCsv } from './csv';
+import { wholeHistory } from './queries';
+
+export function ExportHistory({ event }: { event: Event }) {
+  const { t } = useTranslation();
+  const saving = useMutation({
+    mutationFn: () => wholeHistory(event.id),
+    onSuccess: (entries) => {
+      save(historyCsv(entries.toReversed()), `history-${event.id}.csv`);
+    },
+  });
+  return (
+    <>
+      <button
+        type="button"
+        className={controls.quiet}
+        aria-disabled={saving.isPending}
+        onClick={() => {
+          if (!saving.isPending) {
+            saving.mutate();
+          }
+        }}
+      >
+        {t(saving.isPending ? 'organise.exporting' : 'organise.export')}
+      </button>
+      {saving.isError && (
+        <p role="alert" className={controls.alert}>
+          {problemText(t, saving.error)}
+        </p>
+      )}
+    </>
+  );
+}
+
+function save(text: string, name: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv;charset=utf-8' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // Browsers read it a moment later.
+  window.setTimeout(() => {
+    URL.revokeObjectURL(url);
+  }, 10_000);
+}

@@ -1,0 +1,53 @@
+/** The page at `/organise/locations/new`. */
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useNavigate } from 'react-router';
+import { api, dataOf } from '../api/client';
+import { PageTitle } from '../layout/PageTitle';
+import { fieldErrorsOf } from './fieldErrors';
+import { Form } from './Form';
+import { formProblem } from './formProblem';
+import page from './Page.module.css';
+import { PlaceFields } from './PlaceFields';
+import { newPlaceOf, newPlaceValues, type PlaceValues } from './placeValues';
+import { placesKey } from './queries';
+
+export function NewPlacePage() {
+  const { t } = useTranslation();
+  const [values, setValues] = useState(newPlaceValues);
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  // Not tried again by itself: it would be there twice where only the reply was lost.
+  const creating = useMutation({
+    mutationFn: (filled: PlaceValues) => dataOf(api.POST('/locations', { body: newPlaceOf(filled) })),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: placesKey });
+      void navigate('/organise/locations');
+    },
+  });
+  const errors = fieldErrorsOf(creating.error);
+  return (
+    <div className={page.narrow}>
+      <PageTitle tab={t('organise.newPlace')}>{t('organise.newPlace')}</PageTitle>
+      <Form
+        errors={errors}
+        problem={formProblem(t, creating.error)}
+        isSaving={creating.isPending || creating.isSuccess}
+        submit={t('form.createPlace')}
+        back="/organise/locations"
+        onSubmit={() => {
+          creating.mutate(values);
+        }}
+      >
+        <PlaceFields
+          values={values}
+          errors={errors}
+          onChange={(changed) => {
+            setValues({ ...values, ...changed });
+          }}
+        />
+      </Form>
+    </div>
+  );
+}

@@ -1,0 +1,166 @@
+/** Numbers, charts and the latest bookings of one event, all from its history, as it grows. */
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Entry, Event } from '../api/types';
+import { CalmStatus } from '../events/CalmStatus';
+import { useLocale } from '../format/useFormat';
+import { LoadFailed } from '../layout/LoadFailed';
+import { Bone, LoadingText } from '../layout/Skeleton';
+import controls from '../style/controls.module.css';
+import { classes } from '../style/classes';
+import { ChartFrame } from './ChartFrame';
+import chart from './ChartFrame.module.css';
+import { HoursTable, SeriesTable } from './ChartTables';
+import { LatestSales } from './LatestSales';
+import page from './Page.module.css';
+import { SalesChip } from './SalesChip';
+import { hourlySales, newestSeats, ratePerHour, salesNow, seriesOf } from './series';
+import { Stats } from './Stats';
+import { useHistory } from './useHistory';
+
+const SoldChart = lazy(() => import('./SoldChart'));
+const HoursChart = lazy(() => import('./HoursChart'));
+
+const MINUTE_MS = 60_000;
+const HOURS_SHOWN = 24;
+const HOURS_LATE = 6;
+
+export function SalesBoard({ event }: { event: Event }) {
+  const { t } = useTranslation();
+  const history = useHistory(event.id);
+  if (history.isPending) {
+    return <BoardSkeleton />;
+  }
+  if (history.data === undefined) {
+    return (
+      <LoadFailed
+        isPage={false}
+        title={t('organise.historyFailed')}
+        error={history.error}
+        retry={() => void history.refetch()}
+      />
+    );
+  }
+  return <Board event={event} entries={history.data} isLive={history.isLive} />;
+}
+
+interface Props {
+  event: Event;
+  entries: readonly Entry[];
+  isLive: boolean;
+}
+
+function Board({ event, entries, isLive }: Props) {
+  const now = useMinute(entries);
+  return (
+    <>
+      <Numbers event={event} entries={entries} now={now} />
+      <div className={page.columns}>
+        <div className={page.section}>
+          <SoldOverTime entries={entries} now={now} />
+          <SoldByHour entries={entries} now={now} />
+        </div>
+        <LatestSales entries={entries} isLive={isLive} />
+      </div>
+    </>
+  );
+}
+
+function Numbers({ event, entries, now }: { event: Event; entries: readonly Entry[]; now: number }) {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  const seats = newestSeats(entries);
+  const sold = seats?.seats_sold ?? event.seats_sold;
+  const left = seats?.seats_left ?? event.seats_left ?? undefined;
+  const capacity = seats?.capacity ?? event.capacity ?? undefined;
+  const over = Math.max(0, sold - (capacity ?? sold));
+  const number = (value: number) => value.toLocaleString(locale, { maximumFractionDigits: 1 });
+  const leftText = left === undefined ? '–' : number(left);
+  const stats = [
+    {
+      label: t('organise.sold'),
+      value: number(sold),
+      note: capacity === undefined ? undefined : t('organise.ofCapacity', { count: capacity }),
+    },
+    {
+      label: t('organise.left'),
+      value: leftText,
+      note: over > 0 ? t('organise.oversold', { count: over }) : undefined,
+    },
+    { label: t('organise.lastHour'), value: number(ratePerHour(entries, now, 1)) },
+    {
+      label: t('organise.perHour'),
+      value: number(ratePerHour(entries, now, HOURS_LATE)),
+      note: t('organise.perHourNote', { count: HOURS_LATE }),
+    },
+  ];
+  return (
+    <section className={page.section}>
+      <p>
+        <SalesChip sales={salesNow(event, seats, now)} />
+      </p>
+      <CalmStatus text={t('organise.seatsNow', { sold: number(sold), left: leftText })} />
+      <Stats stats={stats} />
+    </section>
+  );
+}
+
+function SoldOverTime({ entries, now }: { entries: readonly Entry[]; now: number }) {
+  const { t } = useTranslation();
+  const points = seriesOf(entries);
+  return (
+    <ChartFrame
+      title={t('organise.overTime')}
+      isEmpty={points.length === 0}
+      table={<SeriesTable points={points} />}
+    >
+      <Suspense fallback={<div className={chart.plot} />}>
+        <SoldChart points={points} now={now} />
+      </Suspense>
+    </ChartFrame>
+  );
+}
+
+function SoldByHour({ entries, now }: { entries: readonly Entry[]; now: number }) {
+  const { t } = useTranslation();
+  const hours = hourlySales(entries, now, HOURS_SHOWN);
+  return (
+    <ChartFrame
+      title={t('organise.byHour', { count: HOURS_SHOWN })}
+      isEmpty={hours.every((hour) => hour.seats === 0)}
+      table={<HoursTable hours={hours} />}
+    >
+      <Suspense fallback={<div className={chart.plot} />}>
+        <HoursChart hours={hours} />
+      </Suspense>
+    </ChartFrame>
+  );
+}
+
+/** The time of the newest entry or a later one: rates fall with time even where nothing happens. */
+function useMinute(entries: readonly Entry[]): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = window.setInterval(() => {
+      setNow(Date.now());
+    }, MINUTE_MS);
+    return () => {
+      window.clearInterval(timer);
+    };
+  }, []);
+  return Math.max(now, ...entries.slice(0, 1).map((entry) => Date.parse(entry.time)));
+}
+
+function BoardSkeleton() {
+  return (
+    <div className={page.section}>
+      <LoadingText />
+      {[1, 2].map((row) => (
+        <div key={row} className={classes(controls.card, page.skeleton)}>
+          <Bone shape="line" />
+          <Bone shape="shortLine" />
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,82 @@
+/** Seats sold over time against how many there are: steps, since between two bookings nothing changes. */
+import { useTranslation } from 'react-i18next';
+import {
+  Area,
+  CartesianGrid,
+  ComposedChart,
+  Line,
+  ResponsiveContainer,
+  Tooltip,
+  XAxis,
+  YAxis,
+} from 'recharts';
+import { clockText, momentText, shortDayText, visitorZone } from '../format/time';
+import { useLocale } from '../format/useFormat';
+import { AXIS } from './axis';
+import { ChartTip } from './ChartTip';
+import type { Point } from './series';
+
+const DAY_MS = 24 * 3_600_000;
+/** Below that share of the seats a line for all of them would press the curve flat. */
+const CAPACITY_FROM = 0.4;
+
+export default function SoldChart({ points, now }: { points: Point[]; now: number }) {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  const last = points.at(-1);
+  // The line goes on to where we are.
+  const shown = last === undefined || last.time >= now ? points : [...points, { ...last, time: now }];
+  const span = (shown.at(-1)?.time ?? 0) - (shown[0]?.time ?? 0);
+  const showsCapacity = shown.some(({ sold, capacity }) => sold >= CAPACITY_FROM * capacity);
+  const tick = (time: number) =>
+    (span > 2 * DAY_MS ? shortDayText : clockText)(new Date(time).toISOString(), visitorZone(), locale);
+  return (
+    <ResponsiveContainer width="100%" height="100%">
+      <ComposedChart
+        data={shown}
+        accessibilityLayer={false}
+        margin={{ top: 8, right: 8, bottom: 0, left: 0 }}
+      >
+        <CartesianGrid vertical={false} />
+        <XAxis
+          {...AXIS}
+          dataKey="time"
+          type="number"
+          scale="time"
+          domain={['dataMin', 'dataMax']}
+          tickFormatter={tick}
+          minTickGap={32}
+        />
+        <YAxis
+          {...AXIS}
+          width={52}
+          allowDecimals={false}
+          tickFormatter={(seats: number) => seats.toLocaleString(locale)}
+        />
+        <Tooltip
+          isAnimationActive={false}
+          content={({ active, label, payload }) =>
+            // Asked for also while nobody points at anything.
+            active && typeof label === 'number' ? (
+              <ChartTip
+                title={momentText(new Date(label).toISOString(), visitorZone(), locale)}
+                text={t('organise.soldCount', { count: Number(payload[0]?.value ?? 0) })}
+              />
+            ) : null
+          }
+        />
+        <Area dataKey="sold" type="stepAfter" strokeWidth={2} isAnimationActive={false} />
+        {showsCapacity && (
+          <Line
+            dataKey="capacity"
+            type="stepAfter"
+            strokeDasharray="4 4"
+            dot={false}
+            activeDot={false}
+            isAnimationActive={false}
+          />
+        )}
+      </ComposedChart>
+    </ResponsiveContainer>
+  );
+}

@@ -1,0 +1,128 @@
+/** What the history of an event says about its sales. Entries come newest first. */
+import type { Entry, Event } from '../api/types';
+import { salesOf, type Sales } from '../events/sales';
+
+export interface Point {
+  /** In milliseconds. */
+  time: number;
+  sold: number;
+  capacity: number;
+}
+
+export interface Hour {
+  /** When it begins, in milliseconds. */
+  start: number;
+  seats: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** More than that no eye tells apart. */
+const MOST_POINTS = 300;
+
+export function keyOf(entry: Entry): string {
+  return `${entry.stream}@${String(entry.version)}`;
+}
+
+/** Takes in what has arrived; the same entry may come by stream and by request. */
+export function withEntries(known: readonly Entry[], arrived: readonly Entry[]): Entry[] {
+  const all = new Map([...known, ...arrived].map((entry) => [keyOf(entry), entry]));
+  return [...all.values()].sort(
+    (one, other) => Date.parse(other.time) - Date.parse(one.time) || other.version - one.version,
+  );
+}
+
+export function isEntry(data: unknown): data is Entry {
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    'stream' in data &&
+    typeof data.stream === 'string' &&
+    'version' in data &&
+    typeof data.version === 'number' &&
+    'time' in data &&
+    typeof data.time === 'string' &&
+    'facts' in data &&
+    typeof data.facts === 'object' &&
+    data.facts !== null
+  );
+}
+
+/** Of bookings and cancellations: how many seats it was about. */
+export function seatsOf(entry: Entry): number | undefined {
+  const { seats } = entry.facts;
+  return typeof seats === 'number' ? seats : undefined;
+}
+
+export function isSale(entry: Entry): boolean {
+  return entry.name === 'event.booked' || entry.name === 'booking.cancelled';
+}
+
+/** The newest entry that tells of seats. The version counts: a clock may have been set back. */
+export function newestSeats(entries: readonly Entry[]): Entry | undefined {
+  return inventoryOf(entries).at(-1);
+}
+
+const HANGS_ON_SEATS: readonly Sales[] = ['on_sale', 'sold_out', 'opening'];
+
+/** What the history says of an event's sales may be newer than the event. */
+export function salesNow(event: Event, seats: Entry | undefined, now: number): Sales {
+  const sales = salesOf(event, undefined);
+  if (seats?.seats_left === undefined || !HANGS_ON_SEATS.includes(sales)) {
+    return sales;
+  }
+  if (Date.parse(event.sales_start ?? '') > now) {
+    return 'not_started';
+  }
+  if (Date.parse(event.sales_end) <= now) {
+    return 'ended';
+  }
+  return seats.seats_left > 0 ? 'on_sale' : 'sold_out';
+}
+
+/** Seats sold after each change, oldest first. */
+export function seriesOf(entries: readonly Entry[]): Point[] {
+  let latest = 0;
+  const points = inventoryOf(entries).map(({ time, seats_sold: sold = 0, capacity = 0 }) => {
+    latest = Math.max(latest, Date.parse(time));
+    return { time: latest, sold, capacity };
+  });
+  return thinned(points);
+}
+
+/** Seats sold per hour, without those that were returned, over the last so many hours. */
+export function ratePerHour(entries: readonly Entry[], now: number, hours: number): number {
+  const opened = Date.parse(entries.find((entry) => entry.name === 'inventory.opened')?.time ?? '');
+  const age = Number.isNaN(opened) ? hours : (now - opened) / HOUR_MS;
+  // The first minutes of a sale are no rate yet.
+  const span = Math.min(hours, Math.max(1, age));
+  return netSeats(entries, now - hours * HOUR_MS, now) / span;
+}
+
+/** The same hour by hour, oldest first; the last one is the hour that ends now. */
+export function hourlySales(entries: readonly Entry[], now: number, hours: number): Hour[] {
+  return Array.from({ length: hours }, (_, index) => {
+    const start = now - (hours - index) * HOUR_MS;
+    return { start, seats: netSeats(entries, start, start + HOUR_MS) };
+  });
+}
+
+function netSeats(entries: readonly Entry[], after: number, until: number): number {
+  return entries
+    .filter((entry) => Date.parse(entry.time) > after && Date.parse(entry.time) <= until)
+    .reduce((sum, entry) => sum + signOf(entry) * (seatsOf(entry) ?? 0), 0);
+}
+
+function signOf({ name }: Entry): number {
+  return name === 'event.booked' ? 1 : name === 'booking.cancelled' ? -1 : 0;
+}
+
+function inventoryOf(entries: readonly Entry[]): Entry[] {
+  return entries
+    .filter((entry) => entry.seats_sold !== undefined)
+    .sort((one, other) => one.version - other.version);
+}
+
+function thinned(points: Point[]): Point[] {
+  const step = Math.ceil(points.length / MOST_POINTS);
+  return points.filter((_, index) => index === 0 || (points.length - 1 - index) % step === 0);
+}
