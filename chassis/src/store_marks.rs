@@ -1,7 +1,7 @@
 //! Marks in a service's store: whose it is, that filling it from an exported log has not ended, and that the service has
 //! moved away from it.
 
-use persistence::{Collection, DocumentStore, Expect, PutError, StoreError, Stores, Write};
+use persistence::{Collection, Document, DocumentStore, Expect, PutError, StoreError, Stores, Write};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ pub(crate) async fn claim(stores: &Stores, settings: &Settings) -> Result<(), St
     }
     let found = find(documents, OWNER).await?;
     let owner = found
-        .and_then(|mark| Some(mark.get("name")?.as_str()?.to_owned()))
+        .and_then(|mark| Some(mark.body["name"].as_str()?.to_owned()))
         .unwrap_or_default();
     if owner == settings.service {
         return Ok(());
@@ -71,13 +71,7 @@ pub(crate) async fn begin_move(stores: &Stores, to: &str, id: Uuid) -> Result<()
 
 /// False where another move has begun since, or this one was undone.
 pub(crate) async fn end_move(stores: &Stores, to: &str, id: Uuid) -> Result<bool, StoreError> {
-    let found = stores
-        .documents
-        .get(MARKS, &[MOVED])
-        .await?
-        .into_iter()
-        .next()
-        .flatten();
+    let found = find(&*stores.documents, MOVED).await?;
     let Some(begun) = found.filter(|mark| mark.body["id"] == json!(id)) else {
         return Ok(false);
     };
@@ -98,33 +92,24 @@ pub(crate) async fn forget_move(stores: &Stores) -> Result<(), PutError> {
 
 /// For those who need a store that is still the service's own.
 pub(crate) async fn refuse_moved(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
-    refuse_ended_move(stores, settings).await?;
-    let Some(moved) = find(&*stores.documents, MOVED).await? else {
+    let Some(mark) = find(&*stores.documents, MOVED).await? else {
         return Ok(());
     };
-    Err(StartError::Moving {
-        store: without_secrets(&settings.store),
-        to: target(&moved),
-        service: settings.service,
+    let (store, service) = (without_secrets(&settings.store), settings.service);
+    let to = mark.body["to"].as_str().unwrap_or("another store").to_owned();
+    // Once there was no mark before a move had ended.
+    Err(match mark.body["is_over"] == false {
+        true => StartError::Moving { store, to, service },
+        false => StartError::Moved { store, to, service },
     })
 }
 
 /// For those who may begin a move anew.
 pub(crate) async fn refuse_ended_move(stores: &Stores, settings: &Settings) -> Result<(), StartError> {
-    let moved = find(&*stores.documents, MOVED).await?;
-    // Once there was no mark before a move had ended.
-    let Some(moved) = moved.filter(|moved| moved["is_over"] != false) else {
-        return Ok(());
-    };
-    Err(StartError::Moved {
-        store: without_secrets(&settings.store),
-        to: target(&moved),
-        service: settings.service,
-    })
-}
-
-fn target(moved: &Value) -> String {
-    moved["to"].as_str().unwrap_or("another store").to_owned()
+    match refuse_moved(stores, settings).await {
+        Err(StartError::Moving { .. }) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Sets a mark, or removes it.
@@ -141,7 +126,6 @@ fn mark(id: &str, expect: Expect, body: Option<Value>) -> Write {
     }
 }
 
-async fn find(documents: &dyn DocumentStore, id: &str) -> Result<Option<Value>, StoreError> {
-    let found = documents.get(MARKS, &[id]).await?.into_iter().next().flatten();
-    Ok(found.map(|mark| mark.body))
+async fn find(documents: &dyn DocumentStore, id: &str) -> Result<Option<Document>, StoreError> {
+    Ok(documents.get(MARKS, &[id]).await?.into_iter().next().flatten())
 }
