@@ -77,6 +77,17 @@ export function waitBeforeRetry(failures: number, error: unknown): number {
   return Math.min(wait, MOST_WAIT_MS);
 }
 
+/** For what may be done twice: tries again after what passes, so often. */
+export function retriedUpTo(most: number) {
+  return {
+    retry: (failures: number, error: Error) => failures < most && isPassing(error),
+    retryDelay: waitBeforeRetry,
+  };
+}
+
+/** As often as anybody waits for without being told. */
+export const RETRIED = retriedUpTo(3);
+
 function kindOf(response: Response, body: unknown): ProblemKind {
   if (isFromBetween(response)) {
     return 'away';

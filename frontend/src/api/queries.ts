@@ -1,11 +1,10 @@
 /** How replies are kept and asked for again. */
 import { QueryClient } from '@tanstack/react-query';
-import { isPassing, waitBeforeRetry } from './problem';
+import { RETRIED } from './problem';
 
 const FRESH_MS = 15_000;
 /** Long enough that the back button finds lists as they were left. */
 const KEPT_MS = 15 * 60_000;
-const MOST_RETRIES = 3;
 
 export function makeQueryClient(): QueryClient {
   return new QueryClient({
@@ -15,8 +14,7 @@ export function makeQueryClient(): QueryClient {
         gcTime: KEPT_MS,
         // `server.ts` knows better than the browser whether the server can be reached.
         networkMode: 'always',
-        retry: (failures, error) => failures < MOST_RETRIES && isPassing(error),
-        retryDelay: waitBeforeRetry,
+        ...RETRIED,
       },
       mutations: { networkMode: 'always' },
     },

@@ -23,13 +23,13 @@ export function BookingRow({ booking, event, onCancelled }: Props) {
   const state = stateOf(booking, event);
   const name = event?.name ?? booking.event_name;
   return (
-    <li className={classes(controls.card, styles.row, state !== 'valid' && styles.past)}>
+    <li className={classes(controls.linkedCard, styles.row, state !== 'valid' && styles.past)}>
       <div className={styles.text}>
         {event !== undefined && <Start event={event} />}
         <h3 dir="auto" className={styles.name}>
           <Link
             to={`/b/${booking.id}`}
-            className={styles.link}
+            className={controls.cardLink}
             aria-label={t('mine.open', { name: isolated(name) })}
           >
             {name}

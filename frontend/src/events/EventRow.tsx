@@ -13,11 +13,11 @@ import { SeatsBadge } from './SeatsBadge';
 export function EventRow({ event, live }: { event: Event; live: Availability | undefined }) {
   const image = imageOf(event);
   return (
-    <li className={classes(controls.card, styles.row)}>
+    <li className={classes(controls.linkedCard, styles.row)}>
       <div className={styles.text}>
         <StartTime event={event} />
         <h3 className={styles.name} dir="auto">
-          <Link to={`/e/${event.id}`} state={FROM_LIST} className={styles.link}>
+          <Link to={`/e/${event.id}`} state={FROM_LIST} className={controls.cardLink}>
             {event.name}
           </Link>
         </h3>

@@ -8,7 +8,7 @@ import { useMutation, useQueryClient, type QueryClient } from '@tanstack/react-q
 import { useRef } from 'react';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
-import { isPassing, waitBeforeRetry } from '../api/problem';
+import { isPassing, retriedUpTo } from '../api/problem';
 import type { Booking } from '../api/types';
 import { bookingQuery, myBookingsKey } from '../bookings/queries';
 import { guest, randomHex } from '../guest';
@@ -29,8 +29,7 @@ export function useBooking(eventId: string) {
   const isUnderway = useRef(false);
   const mutation = useMutation({
     mutationFn: (tried: Attempt) => bookSeats(eventId, tried),
-    retry: (failures, error) => failures < MOST_RETRIES && isPassing(error),
-    retryDelay: waitBeforeRetry,
+    ...retriedUpTo(MOST_RETRIES),
     onSuccess: (booking) => {
       keepBooking(client, booking);
     },

@@ -3,9 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { clockRange, momentText, visitorZone } from '../format/time';
 import { useLocale } from '../format/useFormat';
 import chart from './ChartFrame.module.css';
-import type { Hour, Point } from './series';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS, type Hour, type Point } from './series';
 
 export function SeriesTable({ points }: { points: readonly Point[] }) {
   const { t } = useTranslation();

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
-import { ApiError, isNotFound, isPassing, waitBeforeRetry } from '../api/problem';
+import { ApiError, isNotFound, RETRIED } from '../api/problem';
 import type { Event, Place } from '../api/types';
 import { eventQuery } from '../events/queries';
 import { knownZone, visitorZone } from '../format/time';
@@ -20,8 +20,6 @@ import { formErrors, formProblem } from './formProblem';
 import page from './Page.module.css';
 import { editedEventQuery, organisedKey, placesQuery } from './queries';
 import { TheirChanges } from './TheirChanges';
-
-const MOST_RETRIES = 3;
 
 export function EditEventPage({ id }: { id: string }) {
   const { t } = useTranslation();
@@ -66,8 +64,7 @@ function useChangeEvent(onConflict: () => Promise<void>) {
   return useMutation({
     mutationFn: ({ id, etag, body }: Sent) =>
       dataOf(api.PATCH('/events/{id}', { params: { path: { id }, header: { 'If-Match': etag } }, body })),
-    retry: (failures, error) => failures < MOST_RETRIES && isPassing(error),
-    retryDelay: waitBeforeRetry,
+    ...RETRIED,
     onSuccess: (event) => {
       client.setQueryData(eventQuery(event.id).queryKey, event);
       void client.invalidateQueries({ queryKey: organisedKey });

@@ -3,11 +3,9 @@ import { useTranslation } from 'react-i18next';
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { clockRange, clockText, visitorZone } from '../format/time';
 import { useLocale } from '../format/useFormat';
-import { AXIS } from './axis';
-import { ChartTip } from './ChartTip';
-import type { Hour } from './series';
-
-const HOUR_MS = 3_600_000;
+import { AXIS, seatsAxis } from './axis';
+import { soldTip } from './ChartTip';
+import { HOUR_MS, type Hour } from './series';
 
 export default function HoursChart({ hours }: { hours: Hour[] }) {
   const { t } = useTranslation();
@@ -23,23 +21,10 @@ export default function HoursChart({ hours }: { hours: Hour[] }) {
           tickFormatter={(start: number) => clockText(iso(start), visitorZone(), locale)}
           minTickGap={24}
         />
-        <YAxis
-          {...AXIS}
-          width={52}
-          allowDecimals={false}
-          tickFormatter={(seats: number) => seats.toLocaleString(locale)}
-        />
+        <YAxis {...seatsAxis(locale)} />
         <Tooltip
           isAnimationActive={false}
-          content={({ active, label, payload }) =>
-            // Asked for also while nobody points at anything.
-            active && typeof label === 'number' ? (
-              <ChartTip
-                title={clockRange(iso(label), iso(label + HOUR_MS), visitorZone(), locale)}
-                text={t('organise.soldCount', { count: Number(payload[0]?.value ?? 0) })}
-              />
-            ) : null
-          }
+          content={soldTip((time) => clockRange(iso(time), iso(time + HOUR_MS), visitorZone(), locale), t)}
         />
         <Bar dataKey="seats" radius={[3, 3, 0, 0]} isAnimationActive={false} />
       </BarChart>

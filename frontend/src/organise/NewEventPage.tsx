@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
-import { isPassing, waitBeforeRetry } from '../api/problem';
+import { RETRIED } from '../api/problem';
 import type { Place } from '../api/types';
 import { eventQuery } from '../events/queries';
 import { knownZone, visitorZone } from '../format/time';
@@ -20,8 +20,6 @@ import { Form } from './Form';
 import { formProblem, formErrors } from './formProblem';
 import page from './Page.module.css';
 import { organisedKey, placesQuery } from './queries';
-
-const MOST_RETRIES = 3;
 
 export function NewEventPage() {
   const { t } = useTranslation();
@@ -67,8 +65,7 @@ function useCreateEvent() {
           body: newEventOf(values, zone),
         }),
       ),
-    retry: (failures, error) => failures < MOST_RETRIES && isPassing(error),
-    retryDelay: waitBeforeRetry,
+    ...RETRIED,
     onSuccess: (event) => {
       client.setQueryData(eventQuery(event.id).queryKey, event);
       void client.invalidateQueries({ queryKey: organisedKey });

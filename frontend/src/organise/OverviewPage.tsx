@@ -7,14 +7,13 @@ import { useLocale } from '../format/useFormat';
 import { LoadFailed } from '../layout/LoadFailed';
 import { Message } from '../layout/Message';
 import { PageTitle } from '../layout/PageTitle';
-import { Bone, LoadingText } from '../layout/Skeleton';
 import controls from '../style/controls.module.css';
-import { classes } from '../style/classes';
 import { Busiest } from './Busiest';
 import { EventTable } from './EventTable';
 import { isToCome, seatsOfEvents, totalsOf, type EventSeats } from './overview';
 import page from './Page.module.css';
 import { organisedKey, organisedQuery } from './queries';
+import { RowsSkeleton } from './RowsSkeleton';
 import { Stats } from './Stats';
 import { Ticker } from './Ticker';
 import { useTicker } from './useTicker';
@@ -46,7 +45,7 @@ function Overview() {
   const open = useQuery({ ...organisedQuery('open'), ...options });
   const all = useQuery({ ...organisedQuery('all'), ...options, enabled: isAll });
   if (open.isPending) {
-    return <OverviewSkeleton />;
+    return <RowsSkeleton />;
   }
   if (open.data === undefined) {
     return (
@@ -117,19 +116,5 @@ function AllSwitch({ isAll, isLoading, onChange }: SwitchProps) {
     >
       {t(isAll ? 'organise.showToCome' : 'organise.showAll')}
     </button>
-  );
-}
-
-function OverviewSkeleton() {
-  return (
-    <div className={page.section}>
-      <LoadingText />
-      {[1, 2, 3].map((row) => (
-        <div key={row} className={classes(controls.card, page.skeleton)}>
-          <Bone shape="line" />
-          <Bone shape="shortLine" />
-        </div>
-      ))}
-    </div>
   );
 }

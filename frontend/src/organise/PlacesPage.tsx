@@ -7,11 +7,11 @@ import { isolated } from '../format/names';
 import { LoadFailed } from '../layout/LoadFailed';
 import { Message } from '../layout/Message';
 import { PageTitle } from '../layout/PageTitle';
-import { Bone, LoadingText } from '../layout/Skeleton';
 import controls from '../style/controls.module.css';
 import { classes } from '../style/classes';
 import page from './Page.module.css';
 import { placesQuery } from './queries';
+import { RowsSkeleton } from './RowsSkeleton';
 
 export function PlacesPage() {
   const { t } = useTranslation();
@@ -33,7 +33,7 @@ function Places() {
   const { data: places, error, refetch } = useQuery(placesQuery());
   if (places === undefined) {
     return error === null ? (
-      <PlacesSkeleton />
+      <RowsSkeleton />
     ) : (
       <LoadFailed
         isPage={false}
@@ -81,19 +81,5 @@ function PlaceRow({ place }: { place: Place }) {
         {t('organise.change')}
       </Link>
     </li>
-  );
-}
-
-function PlacesSkeleton() {
-  return (
-    <div className={page.section}>
-      <LoadingText />
-      {[1, 2, 3].map((row) => (
-        <div key={row} className={classes(controls.card, page.skeleton)}>
-          <Bone shape="line" />
-          <Bone shape="shortLine" />
-        </div>
-      ))}
-    </div>
   );
 }

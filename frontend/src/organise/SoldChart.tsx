@@ -12,8 +12,8 @@ import {
 } from 'recharts';
 import { clockText, momentText, shortDayText, visitorZone } from '../format/time';
 import { useLocale } from '../format/useFormat';
-import { AXIS } from './axis';
-import { ChartTip } from './ChartTip';
+import { AXIS, seatsAxis } from './axis';
+import { soldTip } from './ChartTip';
 import type { Point } from './series';
 
 const DAY_MS = 24 * 3_600_000;
@@ -47,23 +47,10 @@ export default function SoldChart({ points, now }: { points: Point[]; now: numbe
           tickFormatter={tick}
           minTickGap={32}
         />
-        <YAxis
-          {...AXIS}
-          width={52}
-          allowDecimals={false}
-          tickFormatter={(seats: number) => seats.toLocaleString(locale)}
-        />
+        <YAxis {...seatsAxis(locale)} />
         <Tooltip
           isAnimationActive={false}
-          content={({ active, label, payload }) =>
-            // Asked for also while nobody points at anything.
-            active && typeof label === 'number' ? (
-              <ChartTip
-                title={momentText(new Date(label).toISOString(), visitorZone(), locale)}
-                text={t('organise.soldCount', { count: Number(payload[0]?.value ?? 0) })}
-              />
-            ) : null
-          }
+          content={soldTip((time) => momentText(new Date(time).toISOString(), visitorZone(), locale), t)}
         />
         <Area dataKey="sold" type="stepAfter" strokeWidth={2} isAnimationActive={false} />
         {showsCapacity && (

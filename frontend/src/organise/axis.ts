@@ -4,3 +4,13 @@ export const AXIS = {
   axisLine: false,
   tick: { fill: 'var(--ink-soft)', fontSize: 12 },
 } as const;
+
+/** The axis of seats. */
+export function seatsAxis(locale: string) {
+  return {
+    ...AXIS,
+    width: 52,
+    allowDecimals: false,
+    tickFormatter: (seats: number) => seats.toLocaleString(locale),
+  } as const;
+}

@@ -15,7 +15,7 @@ export interface Hour {
   seats: number;
 }
 
-const HOUR_MS = 3_600_000;
+export const HOUR_MS = 3_600_000;
 /** More than that no eye tells apart. */
 const MOST_POINTS = 300;
 
