@@ -33,11 +33,11 @@ known-servers:
 
 # Drivers of servers are left out where none is asked for: they take minutes to build.
 ifeq ($(BROKER)$(STORE),)
-run: tools ## Build the platform and run it
+run: tools page ## Build the platform and run it
 	cargo build --release --locked --package myevents --no-default-features
 	target/release/myevents serve $(ARGS)
 else
-run: known-servers tools driver-tools
+run: known-servers tools driver-tools page
 	cargo build --release --locked --package myevents --package testkit --bin myevents --bin with_servers
 	@export MYEVENTS_DATA_DIR=$(DATA); $(WITH_SERVERS) sh -c 'echo; echo "For commands in another terminal:"; echo; $(TELL); exec target/release/myevents serve "$$@"' serve $(ARGS)
 endif
@@ -48,21 +48,23 @@ servers: known-servers tools driver-tools ## Run the servers of `make run BROKER
 	@$(WITH_SERVERS) sh -c 'echo; echo "Ready. In another terminal, for commands and for make run BROKER=$(BROKER) STORE=$(STORE):"; echo; \
 		$(TELL); echo "Ctrl-C ends it; everything is kept. The next time it has other ports."; exec sleep infinity'
 
-build: tools driver-tools ## Build all binaries for release, into target/release
+build: tools driver-tools page ## Build all binaries for release, into target/release
 	cargo build --release --locked --workspace
 
-test: tools driver-tools ## Run every test: the README's test command
+test: tools driver-tools page browser ## Run every test: the README's test command
 	cargo build --locked --workspace --all-targets
 	target/debug/with_servers amqp kafka mongodb -- $(MAKE) --no-print-directory test-everywhere
+	$(MAKE) --no-print-directory test-page
+	target/debug/with_servers kafka=MYEVENTS_BROKER mongodb=MYEVENTS_STORE -- $(MAKE) --no-print-directory test-in-browser
 
 # What the platform has to do on every broker and every store alike.
-EVERYWHERE = bookings:: booking:: demo:: events:: history:: http_conventions:: idempotency:: \
+EVERYWHERE = bookings:: booking:: demo:: events:: history:: http_conventions:: idempotency:: live::what live::who \
 	crashes::killed crashes::the_load crashes::what crashes::an_ack \
 	parked:: racing:: snapshots:: upcasting:: restore::a_platform restore::a_service restore::a_broker \
 	rebuild::a_damaged rebuild::it_can rebuild::killed rebuild::of_two rebuild::replaced \
 	rebuild::views rebuild::what_took
 # Where store and broker are servers that have been tested one by one: what goes through both.
-TOGETHER = bookings:: booking:: events:: history:: idempotency:: parked::what_the racing:: \
+TOGETHER = bookings:: booking:: events:: history:: idempotency:: live::who parked::what_the racing:: \
 	restore::a_platform rebuild::killed crashes::what
 # A server has no folder that could be missing.
 NOT_AT_SERVERS = --skip parked::a_folder_without_stores
@@ -82,6 +84,34 @@ everywhere:
 together:
 	cargo test --locked --workspace --test it -- $(TOGETHER)
 
+.PHONY: page page-modules browser test-page test-in-browser lint-page develop
+PAGE_SOURCES = $(shell find frontend/src -type f) $(wildcard frontend/*.html frontend/*.ts frontend/*.json)
+
+page: frontend/dist/index.html ## Build the page that browsers show, which goes into the platform
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(PAGE_SOURCES)
+	cd frontend && npm run --silent build
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
+	@command -v npm >/dev/null || { echo "Node 20.19 or newer is needed for the page: https://nodejs.org"; exit 1; }
+	cd frontend && npm ci --no-audit --no-fund
+	@touch $@
+
+develop: frontend/node_modules/.package-lock.json ## Serve the page with hot reload, beside a platform that `make run` has started
+	cd frontend && npm run dev
+
+browser:
+	@command -v chromium >/dev/null || { echo "Installing Chromium for tests"; apt-get update -q && apt-get install -qy chromium; }
+
+test-page: page browser ## Test the page: its logic, and in a browser against a platform of its own
+	cd frontend && npm test
+	$(MAKE) --no-print-directory test-in-browser
+
+test-in-browser:
+	cd frontend && MYEVENTS_PROGRAM=$(CURDIR)/target/debug/myevents MYEVENTS_CHROMIUM=$$(command -v chromium) npm run e2e
+
+lint-page: frontend/node_modules/.package-lock.json
+	cd frontend && npm run lint && npx tsc --noEmit
+
 # How long to soak, and which faults to repeat: make soak MINUTES=60 SEED=7
 MINUTES ?= 10
 SEED ?=
@@ -91,7 +121,7 @@ soak: tools driver-tools ## Let random faults fall on the platform for MINUTES, 
 	MINUTES=$(MINUTES) SEED=$(SEED) cargo test --locked --workspace --test it -- --ignored --exact soak::soak --nocapture
 
 # One build of all, so that their dependencies are built once.
-bench: tools driver-tools ## Measure the released platform and the brokers' adapters, and write docs/benchmarks.md
+bench: tools driver-tools page ## Measure the released platform and the brokers' adapters, and write docs/benchmarks.md
 	cargo build --release --locked --package myevents --package benchmarks --package testkit
 	target/release/with_servers amqp kafka mongodb -- target/release/benchmarks run --write docs/benchmarks.md $(ARGS)
 
@@ -100,6 +130,7 @@ lint: tools driver-tools ## Check format, lints and dependencies
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	$(MAKE) faultless
 	$(MAKE) deny
+	$(MAKE) lint-page
 
 faultless: ## Check that no program is built with the faults that tests order
 	@tree=$$(cargo tree --locked --workspace --edges features,no-dev --invert chassis) || exit 1; \

@@ -5,6 +5,7 @@
 pub mod audit;
 mod domain;
 mod http;
+mod live;
 mod policies;
 mod sales_metrics;
 mod users;
@@ -28,6 +29,7 @@ use crate::domain::guest;
 use crate::domain::inventory::Inventory;
 use crate::domain::user::User;
 use crate::http::BookingApi;
+use crate::live::Live;
 use crate::policies::FollowEvents;
 use crate::sales_metrics::SalesMetrics;
 use crate::users::Users;
@@ -69,20 +71,32 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
         sales: sales.clone(),
     };
     let policies = service.start_policies(vec![Arc::new(follow)]).await?;
+    let feed = Feed::new(views.clone());
+    let clock = Arc::clone(&service.clock);
+    let live = Live::new(
+        views.clone(),
+        feed.clone(),
+        Arc::clone(&clock),
+        service.metrics.registry(),
+    )?;
+    service.run_for_requests("streams", live.clone().run());
     let users = async || Users::open(Arc::clone(&service.stores.documents)).await;
     let api = BookingApi {
         inventories,
         registrations,
         users: service.from_store(users).await?,
-        feed: Feed::new(views.clone()),
+        feed,
+        live,
+        closing: service.closing(),
         views,
         policies,
         sales,
-        clock: Arc::clone(&service.clock),
+        clock,
     };
     let api = Api {
         routes: vec![http::routes(api)],
         documents: vec![http::Document::openapi()],
+        page: None,
         health: vec![service.health.clone()],
         metrics: service.metrics.http.clone(),
         cors_origins: service.settings.cors_origins.clone(),

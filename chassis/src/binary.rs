@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Display;
 use std::future::Future;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ where
         };
         let (mut service, api) = started?;
         let endpoints = service.serve(api)?;
-        print_banner(&[(&service.settings, endpoints)]);
+        print_banner(&[(&service.settings, endpoints)], None);
         shutdown.requested().await;
         service.stop().await;
         Ok::<(), StartError>(())
@@ -89,8 +90,8 @@ pub fn fail(error: &impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints the addresses to open and where what is written goes, a line each.
-pub fn print_banner(services: &[(&Settings, Endpoints)]) {
+/// Prints the addresses to open and where what is written goes, a line each. `page` is for browsers.
+pub fn print_banner(services: &[(&Settings, Endpoints)], page: Option<SocketAddr>) {
     let mut text = String::from("\nMyEvents is ready.\n\n");
     for (settings, endpoints) in services {
         let name = settings.service;
@@ -104,6 +105,9 @@ pub fn print_banner(services: &[(&Settings, Endpoints)]) {
         text += &format!("  {name:<8} docs     http://{}/docs\n", endpoints.http);
         text += &format!("  {name:<8} store    {}\n", without_secrets(&settings.store));
         text += &format!("  {name:<8} broker   {}\n", without_secrets(&settings.broker));
+    }
+    if let Some(page) = page {
+        text += &format!("\nOpen http://{page}/ in a browser.\n");
     }
     text += "\nCtrl-C ends it; everything is kept.\n\n";
     // Where standard output is closed there is nobody to tell.

@@ -18,6 +18,7 @@ mod lease;
 mod lost_journal;
 pub mod metrics;
 mod moved;
+pub mod open_files;
 pub mod operator;
 pub mod packed;
 pub mod policies;

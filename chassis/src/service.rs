@@ -12,6 +12,8 @@ use contracts::StreamKind;
 use futures::future::join_all;
 use msgqueue::{Broker, BrokerError};
 use persistence::{PutError, StoreError, Stores};
+#[cfg(target_os = "linux")]
+use rustix::net::sockopt::set_tcp_user_timeout;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -42,6 +44,10 @@ use crate::tls::{self, CertificateFiles, TlsError};
 use crate::views::{Feeding, Follower, Generations, LiveViews, View, Views};
 use crate::watch::watched;
 
+/// How many milliseconds a client may take nothing of what is sent before its connection ends; connections take that over
+/// from the socket that accepts them.
+#[cfg(target_os = "linux")]
+const SILENCE: u32 = 60_000;
 /// How long the end waits for snapshots. Without them the next start has more to read, and that is all.
 const LAST_SNAPSHOTS: Duration = Duration::from_secs(5);
 
@@ -139,6 +145,8 @@ pub struct Service {
     relay: Option<JoinHandle<()>>,
     stop_relay: CancellationToken,
     servers: Vec<Server>,
+    /// Cancelled when no more requests are taken: for replies that would not end by themselves.
+    closing: CancellationToken,
     /// Held as long as the service lives.
     _lock: File,
 }
@@ -191,6 +199,7 @@ impl Service {
             relay: None,
             stop_relay: CancellationToken::new(),
             servers: Vec::new(),
+            closing: CancellationToken::new(),
             settings,
             _lock: lock,
         })
@@ -336,8 +345,25 @@ impl Service {
         Ok(Some((listen("listen_tls", address)?, config)))
     }
 
+    /// Cancelled when the service takes no more requests.
+    pub fn closing(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
+    /// Lets `work` go on, for requests that are answered bit by bit, until the service takes no more of them.
+    pub fn run_for_requests(&self, part: &str, work: impl Future<Output = ()> + Send + 'static) {
+        let part = self.part(part);
+        part.ok();
+        let closing = self.closing.clone();
+        let work = async move {
+            closing.run_until_cancelled_owned(work).await;
+        };
+        self.background.spawn(watched(part, work));
+    }
+
     /// Answers what was accepted and takes nothing more.
     pub async fn stop_serving(&mut self) {
+        self.closing.cancel();
         join_all(self.servers.drain(..).map(Server::stop)).await;
     }
 
@@ -384,6 +410,8 @@ fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartEr
     let bind = || {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
+        #[cfg(target_os = "linux")]
+        set_tcp_user_timeout(&listener, SILENCE)?;
         Ok(listener)
     };
     bind().map_err(|cause| StartError::Listen { key, address, cause })

@@ -76,6 +76,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     let api = Api {
         routes: vec![http::routes(api)],
         documents: vec![http::Document::openapi()],
+        page: None,
         health: vec![service.health.clone()],
         metrics: service.metrics.http.clone(),
         cors_origins: service.settings.cors_origins.clone(),

@@ -9,6 +9,7 @@ mod interrupt;
 mod load;
 mod move_store;
 mod output;
+mod page;
 mod parked;
 mod rebuild;
 mod republish;

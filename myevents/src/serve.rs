@@ -11,6 +11,8 @@ use chassis::service::StartError;
 use chassis::shutdown::Shutdown;
 use chassis::{binary, telemetry, without_secrets};
 
+use crate::page;
+
 /// Plain ports in the configuration are the event service's; `booking.listen` is the other one's.
 const BOOKING: Defaults = Defaults {
     owns_plain_ports: false,
@@ -46,10 +48,11 @@ async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
     let ((mut event_service, event_api), (mut booking_service, booking_api)) = started?;
     let event_endpoints = event_service.serve(both(event_api, &booking_api))?;
     let booking_endpoints = booking_service.serve(booking_api)?;
-    binary::print_banner(&[
+    let endpoints = [
         (&event_service.settings, event_endpoints),
         (&booking_service.settings, booking_endpoints),
-    ]);
+    ];
+    binary::print_banner(&endpoints, page::is_built().then_some(event_endpoints.http));
     shutdown.requested().await;
     // Requests of both end before either's background work does: they use it.
     tokio::join!(event_service.stop_serving(), booking_service.stop_serving());
@@ -62,5 +65,6 @@ fn both(mut events: Api, bookings: &Api) -> Api {
     events.routes.extend(bookings.routes.iter().cloned());
     events.documents.extend(bookings.documents.iter().cloned());
     events.health.extend(bookings.health.iter().cloned());
+    events.page = page::is_built().then(page::routes);
     events
 }

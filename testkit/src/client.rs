@@ -4,6 +4,8 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
+use crate::EventStream;
+
 /// How long a client goes on to ask where it is told to come again, as on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -101,6 +103,15 @@ impl Client {
             request = request.json(&body);
         }
         Reply::read(request.send().await?).await
+    }
+
+    /// Server-Sent Events, from behind the message `last` on.
+    pub async fn listen(&self, path: &str, last: Option<u64>) -> EventStream {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        EventStream::of(request.send().await.unwrap())
     }
 
     /// A body as it is, of any content type.

@@ -14,6 +14,8 @@ mod broker;
 mod client;
 #[cfg(feature = "platform")]
 mod clock;
+#[cfg(feature = "platform")]
+mod event_stream;
 mod eventually;
 #[cfg(feature = "platform")]
 mod histories;
@@ -35,6 +37,7 @@ pub use variables::variables;
 pub use {
     client::{Client, Reply},
     clock::ManualClock,
+    event_stream::{EventStream, Message},
     histories::{Histories, Written},
     platform::{Ended, Platform, PlatformBuilder},
 };

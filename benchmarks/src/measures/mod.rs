@@ -7,6 +7,7 @@ mod listening;
 mod operating;
 mod reading;
 mod replicas;
+mod streams;
 
 use crate::brokers::Kind;
 
@@ -106,6 +107,9 @@ async fn of_platform(options: &Options) -> Outcome<Vec<Row>> {
     }
     if options.wants(footprint::START) {
         rows.push(footprint::start(options).await?);
+    }
+    if options.wants(streams::OPEN) {
+        rows.extend(streams::open(options).await?);
     }
     if options.wants(operating::FIRST) {
         rows.push(operating::first_booking(options).await?);

@@ -45,7 +45,7 @@ impl NewBooking {
 }
 
 /// Book seats of an event.
-#[utoipa::path(post, path = "/events/{id}/bookings", tag = "bookings", request_body = NewBooking,
+#[utoipa::path(post, path = "/events/{id}/bookings", operation_id = "bookSeats", tag = "bookings", request_body = NewBooking,
     params(
         ("id" = String, Path, description = "The event"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key means the same booking, for 48 hours"),
@@ -122,7 +122,7 @@ async fn user_of(http: &HttpRequest, api: &BookingApi, named: Option<String>) ->
 }
 
 /// The bookings of an event, oldest first.
-#[utoipa::path(get, path = "/events/{id}/bookings", tag = "bookings",
+#[utoipa::path(get, path = "/events/{id}/bookings", operation_id = "listBookingsOfEvent", tag = "bookings",
     params(("id" = String, Path), ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
     responses(
         (status = 200, description = "A page", body = Page<BookingReply>),
@@ -146,7 +146,7 @@ pub(super) async fn list_of_event(
 /// What is left of an event, now or at a moment of the past.
 ///
 /// `at` is a time (RFC 3339, or unix seconds) or a version of the inventory (`v17`), as its history numbers them.
-#[utoipa::path(get, path = "/events/{id}/availability", tag = "bookings",
+#[utoipa::path(get, path = "/events/{id}/availability", operation_id = "getAvailability", tag = "bookings",
     params(
         ("id" = String, Path),
         ("at" = Option<String>, Query, description = "As it was at this time, or after this version: \
@@ -176,7 +176,7 @@ pub(super) async fn availability(
 }
 
 /// One booking.
-#[utoipa::path(get, path = "/bookings/{id}", tag = "bookings", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/bookings/{id}", operation_id = "getBooking", tag = "bookings", params(("id" = String, Path)), responses(
     (status = 200, description = "The booking", body = BookingReply),
     (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -194,7 +194,7 @@ pub(super) async fn get(
 }
 
 /// Cancel a booking: its seats return. Twice is the same as once; possible until the event starts.
-#[utoipa::path(delete, path = "/bookings/{id}", tag = "bookings", params(("id" = String, Path)), responses(
+#[utoipa::path(delete, path = "/bookings/{id}", operation_id = "cancelBooking", tag = "bookings", params(("id" = String, Path)), responses(
     (status = 200, description = "Cancelled", body = BookingReply),
     (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The event has started", body = Problem, content_type = "application/problem+json"),
@@ -286,7 +286,7 @@ async fn reply_of(
 }
 
 /// An id that is no part of a stream's name names nothing.
-fn inventory_of(event_id: &str) -> Result<StreamId, Problem> {
+pub(super) fn inventory_of(event_id: &str) -> Result<StreamId, Problem> {
     StreamId::new(StreamKind::Inventory, event_id).map_err(|_| Problem::not_found("event"))
 }
 
@@ -295,7 +295,7 @@ async fn find_booking(api: &BookingApi, id: &str) -> Result<BookingDocument, Pro
     found.ok_or_else(|| Problem::not_found("booking"))
 }
 
-async fn find_inventory(api: &BookingApi, event_id: &str) -> Result<Arc<InventoryDocument>, Problem> {
+pub(super) async fn find_inventory(api: &BookingApi, event_id: &str) -> Result<Arc<InventoryDocument>, Problem> {
     let found = freshness::look_up(event_id, api.clock.now(), || load_inventory(api, event_id)).await?;
     found.ok_or_else(|| Problem::not_found("event"))
 }

@@ -3,7 +3,8 @@
 mod bookings;
 mod past;
 mod problems;
-mod replies;
+pub(crate) mod replies;
+mod streams;
 mod users;
 
 use std::sync::Arc;
@@ -16,10 +17,12 @@ use chassis::feed::Feed;
 use chassis::http::routing::resource;
 use chassis::http::server::Routes;
 use chassis::views::LiveViews;
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
 use crate::domain::inventory::Inventory;
 use crate::domain::user::User;
+use crate::live::Live;
 use crate::sales_metrics::SalesMetrics;
 use crate::users::Users;
 
@@ -31,6 +34,9 @@ pub(crate) struct BookingApi {
     pub(crate) users: Users,
     pub(crate) views: LiveViews,
     pub(crate) feed: Feed,
+    pub(crate) live: Live,
+    /// Cancelled when streams are to end.
+    pub(crate) closing: CancellationToken,
     /// How far events have become inventories.
     pub(crate) policies: Progress,
     pub(crate) sales: SalesMetrics,
@@ -44,6 +50,8 @@ pub(crate) struct BookingApi {
         bookings::list_of_event,
         bookings::availability,
         past::history,
+        streams::of_event,
+        streams::of_all,
         bookings::get,
         bookings::cancel,
         users::register,
@@ -53,6 +61,7 @@ pub(crate) struct BookingApi {
     ),
     tags(
         (name = "bookings", description = "Seats sold"),
+        (name = "live", description = "What happens, as it happens"),
         (name = "users", description = "Who books"),
     )
 )]
@@ -69,6 +78,8 @@ pub(crate) fn routes(api: BookingApi) -> Routes {
             )
             .service(resource("/events/{id}/availability", "GET").route(web::get().to(bookings::availability)))
             .service(resource("/events/{id}/history", "GET").route(web::get().to(past::history)))
+            .service(resource("/events/{id}/stream", "GET").route(web::get().to(streams::of_event)))
+            .service(resource("/stream", "GET").route(web::get().to(streams::of_all)))
             .service(
                 resource("/bookings/{id}", "GET, DELETE")
                     .route(web::get().to(bookings::get))

@@ -25,7 +25,7 @@ const MOMENT_RULE: &str =
 ///
 /// Oldest first, or newest first with `order=desc`. Entries of the event and of its inventory stand in the order of
 /// their times; those of each in the order of their versions, even where a clock was set back.
-#[utoipa::path(get, path = "/events/{id}/history", tag = "bookings",
+#[utoipa::path(get, path = "/events/{id}/history", operation_id = "getHistory", tag = "bookings",
     params(
         ("id" = String, Path),
         ("order" = Option<String>, Query, description = "`asc`, oldest first, by default; or `desc`"),

@@ -43,7 +43,7 @@ fn read_person(form: &mut Form) -> Option<Person> {
 }
 
 /// Register a user.
-#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
+#[utoipa::path(post, path = "/users", operation_id = "registerUser", tag = "users", request_body = NewUser,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key means the same user, for 48 hours")),
     responses(
         (status = 201, description = "Registered", body = UserReply),
@@ -90,7 +90,7 @@ async fn registered(api: &BookingApi, id: String, person: Person, outcome: &Outc
 }
 
 /// Users, by last name; `first` and `last` narrow them down, in any letter case.
-#[utoipa::path(get, path = "/users", tag = "users",
+#[utoipa::path(get, path = "/users", operation_id = "listUsers", tag = "users",
     params(
         ("first" = Option<String>, Query),
         ("last" = Option<String>, Query),
@@ -116,7 +116,7 @@ pub(super) async fn list(http: HttpRequest, api: web::Data<BookingApi>) -> Resul
 }
 
 /// One user, with the latest bookings.
-#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/users/{id}", operation_id = "getUser", tag = "users", params(("id" = String, Path)), responses(
     (status = 200, description = "The user", body = UserReply),
     (status = 404, description = "Unknown", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -136,7 +136,7 @@ pub(super) async fn get(
 }
 
 /// The bookings of a user or a guest, latest first.
-#[utoipa::path(get, path = "/users/{id}/bookings", tag = "users",
+#[utoipa::path(get, path = "/users/{id}/bookings", operation_id = "listBookingsOfUser", tag = "users",
     params(("id" = String, Path), ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
     responses(
         (status = 200, description = "A page", body = Page<BookingReply>),

@@ -73,6 +73,11 @@ impl InventoryDocument {
         }
     }
 
+    /// Whether it still takes place.
+    pub(crate) fn is_ahead(&self, now: Timestamp) -> bool {
+        !self.closed && self.terms.as_ref().is_some_and(|terms| now < terms.end_time)
+    }
+
     pub(crate) fn status(&self, terms: &InventoryTerms, now: Timestamp) -> SalesStatus {
         if self.closed {
             return SalesStatus::Cancelled;

@@ -9,7 +9,7 @@
 mod foreign;
 pub mod parking;
 mod plan;
-mod progress;
+pub(crate) mod progress;
 mod session;
 mod step;
 mod write_behind;

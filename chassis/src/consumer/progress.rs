@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Hash, StreamId};
-use persistence::{Collection, Document, DocumentStore, Expect, StoreError, Write};
+use jiff::Timestamp;
+use persistence::{Bound, Collection, Cursor, Document, DocumentStore, Expect, Index, Query, StoreError, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -14,6 +15,13 @@ use uuid::Uuid;
 
 /// How often a waiting reader looks by itself: another replica may be the one that consumes.
 const LOOK: Duration = Duration::from_millis(20);
+/// By when they were written last.
+const BY_MOVE: Index = Index {
+    name: "by_move",
+    fields: &["moved_ms"],
+};
+/// Records read at a time.
+const PAGE: usize = 500;
 
 /// The last envelope of a stream that was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +39,24 @@ pub(crate) struct Kept {
     pub(crate) revision: u64,
 }
 
+/// A record as it is written.
+#[derive(Serialize)]
+struct Stored<'a> {
+    #[serde(flatten)]
+    position: &'a Position,
+    /// By the wall clock of whoever writes it, in milliseconds since 1970.
+    moved_ms: i64,
+}
+
+/// A stream that has moved on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) stream: StreamId,
+    pub(crate) version: u64,
+    /// By the wall clock of whoever moved it on, in milliseconds since 1970.
+    pub(crate) moved_ms: i64,
+}
+
 /// The progress of one group. Cheap to clone.
 #[derive(Clone)]
 pub struct Progress {
@@ -42,9 +68,25 @@ pub struct Progress {
 impl Progress {
     /// Keeps its records in `collection`, which is declared here.
     pub async fn open(documents: Arc<dyn DocumentStore>, collection: String) -> Result<Self, StoreError> {
+        Self::declare(documents, collection, &[]).await
+    }
+
+    /// Like [`Progress::open`], and can tell what has moved.
+    pub(crate) async fn open_with_moves(
+        documents: Arc<dyn DocumentStore>,
+        collection: String,
+    ) -> Result<Self, StoreError> {
+        Self::declare(documents, collection, &[BY_MOVE]).await
+    }
+
+    async fn declare(
+        documents: Arc<dyn DocumentStore>,
+        collection: String,
+        indexes: &'static [Index],
+    ) -> Result<Self, StoreError> {
         let declared = Collection {
             name: collection.clone(),
-            indexes: &[],
+            indexes,
         };
         documents.declare(&declared).await?;
         Ok(Self {
@@ -111,7 +153,13 @@ impl Progress {
             } else {
                 Expect::Revision(revision)
             },
-            body: Some(json!(position).into()),
+            body: Some(
+                json!(Stored {
+                    position,
+                    moved_ms: now_ms()
+                })
+                .into(),
+            ),
         }
     }
 
@@ -123,8 +171,46 @@ impl Progress {
         }
     }
 
+    /// A page of the streams that moved on at `since_ms` or later, in the order of that; and where the next one begins.
+    pub(crate) async fn moved(
+        &self,
+        since_ms: i64,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Moved>, Option<Cursor>), StoreError> {
+        let lower = Bound {
+            value: json!(since_ms),
+            inclusive: true,
+        };
+        let query = Query {
+            lower: Some(lower),
+            after,
+            ..Query::all(BY_MOVE.name, PAGE)
+        };
+        let page = self.documents.find(&self.collection, query).await?;
+        let moved: Result<_, _> = page.documents.into_iter().map(read_moved).collect();
+        Ok((moved?, page.next))
+    }
+
+    /// When the stream moved on that did so last, in milliseconds since 1970.
+    pub(crate) async fn newest_move(&self) -> Result<Option<i64>, StoreError> {
+        let query = Query {
+            descending: true,
+            ..Query::all(BY_MOVE.name, 1)
+        };
+        let page = self.documents.find(&self.collection, query).await?;
+        let newest = page.documents.first();
+        // Absent in what an earlier version wrote.
+        Ok(newest.and_then(|document| document.body["moved_ms"].as_i64()))
+    }
+
+    pub(crate) async fn versions(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, u64)>, StoreError> {
+        let loaded = self.load(streams).await?;
+        let version = |(stream, kept): (StreamId, Kept)| Some((stream, kept.position?.version));
+        Ok(loaded.into_iter().filter_map(version).collect())
+    }
+
     /// Rung when it has moved on.
-    pub(super) fn advanced(&self) -> Arc<Notify> {
+    pub(crate) fn advanced(&self) -> Arc<Notify> {
         Arc::clone(&self.advanced)
     }
 
@@ -139,4 +225,17 @@ fn read(document: Document) -> Result<Kept, StoreError> {
         position: Some(document.read()?),
         revision,
     })
+}
+
+fn read_moved(document: Document) -> Result<Moved, StoreError> {
+    let broken = || StoreError::Broken(format!("the progress of `{}` has another shape", document.id));
+    Ok(Moved {
+        stream: StreamId::parse(&document.id).map_err(|_| broken())?,
+        version: document.body["version"].as_u64().ok_or_else(broken)?,
+        moved_ms: document.body["moved_ms"].as_i64().ok_or_else(broken)?,
+    })
+}
+
+pub(crate) fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
 }

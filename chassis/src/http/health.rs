@@ -23,14 +23,14 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// The process is alive.
-#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, description = "Alive")))]
+#[utoipa::path(get, path = "/health/live", operation_id = "isAlive", tag = "health", responses((status = 200, description = "Alive")))]
 pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "state": "ok" }))
 }
 
 /// How each part is. Degraded parts catch up by themselves and do not stop requests; with a part that is down the
 /// service should get none.
-#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+#[utoipa::path(get, path = "/health/ready", operation_id = "isReady", tag = "health", responses(
     (status = 200, description = "Takes requests", body = Readiness),
     (status = 503, description = "A part is down", body = Readiness),
 ))]

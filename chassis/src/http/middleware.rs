@@ -10,11 +10,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpMessage, web};
 use tracing::{Instrument, field, info_span};
 use uuid::Uuid;
 
 use super::routing::Pattern;
+use super::sse::OnlyHead;
 use crate::metrics::HttpMetrics;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,6 +66,7 @@ pub(crate) async fn head_as_get(
 fn ask_as_get(request: &mut ServiceRequest) {
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(OnlyHead);
     }
 }
 

@@ -14,6 +14,7 @@ pub mod paging;
 pub mod problem;
 pub mod routing;
 pub mod server;
+pub mod sse;
 pub mod writing;
 
 pub use body::JsonBody;

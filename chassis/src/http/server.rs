@@ -27,6 +27,8 @@ pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 pub struct Api {
     pub routes: Vec<Routes>,
     pub documents: Vec<OpenApi>,
+    /// What browsers are shown, where there is something.
+    pub page: Option<Routes>,
     pub health: Vec<Health>,
     pub metrics: HttpMetrics,
     /// Origins whose pages may call; `*` for all.
@@ -130,6 +132,9 @@ fn configure(config: &mut web::ServiceConfig, api: &Api, document: &OpenApi) {
     }
     health::routes(config);
     docs::routes(config, document);
+    if let Some(page) = &api.page {
+        page(config);
+    }
     config.service(routing::unknown_path());
 }
 

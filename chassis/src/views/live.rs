@@ -10,12 +10,14 @@ use arc_swap::ArcSwap;
 use contracts::StreamId;
 use persistence::{Cursor, DocumentStore, Query, StoreError};
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::generation::Generation;
 use super::kept::Kept;
 use crate::consumer::Progress;
+use crate::consumer::progress::Moved;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -55,7 +57,7 @@ impl LiveViews {
     }
 
     pub fn generation(&self) -> Generation {
-        self.progress.live.load().generation.clone()
+        self.progress.generation()
     }
 
     /// A view's collection as it is called in the live generation.
@@ -125,6 +127,37 @@ impl LiveProgress {
     pub async fn version(&self, stream: &StreamId) -> Result<u64, StoreError> {
         let live = self.live.load_full();
         live.progress.version(stream).await
+    }
+
+    /// Rung when something was applied by this process, until other views are live.
+    pub fn advanced(&self) -> Arc<Notify> {
+        self.live.load().progress.advanced()
+    }
+
+    pub(crate) fn generation(&self) -> Generation {
+        self.live.load().generation.clone()
+    }
+
+    /// The last applied versions of those of the streams that have any.
+    pub(crate) async fn versions(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, u64)>, StoreError> {
+        let live = self.live.load_full();
+        live.progress.versions(streams).await
+    }
+
+    /// See [`Progress::moved`].
+    pub(crate) async fn moved(
+        &self,
+        since_ms: i64,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Moved>, Option<Cursor>), StoreError> {
+        let live = self.live.load_full();
+        live.progress.moved(since_ms, after).await
+    }
+
+    /// See [`Progress::newest_move`].
+    pub(crate) async fn newest_move(&self) -> Result<Option<i64>, StoreError> {
+        let live = self.live.load_full();
+        live.progress.newest_move().await
     }
 
     /// Waits until `version` of `stream` is applied. False if it is not by then.

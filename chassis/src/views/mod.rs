@@ -11,6 +11,7 @@ mod follow;
 mod generation;
 mod kept;
 mod live;
+mod moves;
 pub mod rebuild;
 mod takeover;
 mod unit;
@@ -30,6 +31,7 @@ pub(crate) use compare::{Compared, Comparison, Judgement, Side, judge, versions}
 pub(crate) use follow::{Feeding, Follower};
 pub use generation::{Generation, Generations, ReplacedGroups};
 pub use live::{Found, LiveProgress, LiveViews};
+pub use moves::{Look, Moves};
 use unit::Changes;
 pub use unit::{Key, UnitOfWork};
 
@@ -80,7 +82,7 @@ impl Views {
         let forms = forms(views);
         generations.check(generation, &forms).await?;
         generations.note(generation, &forms).await?;
-        let progress = Progress::open(Arc::clone(&documents), generation.progress()).await?;
+        let progress = Progress::open_with_moves(Arc::clone(&documents), generation.progress()).await?;
         let views = Self::open(views.to_vec(), generation.clone(), documents, search).await?;
         Ok((views, progress))
     }

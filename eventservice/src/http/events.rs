@@ -19,7 +19,7 @@ use crate::input::{EmbeddedLocation, EventPatch, NewEvent, read_event_change};
 use crate::views::events::{COLLECTION, EventDocument};
 
 /// Create an event, with its location if that is not known yet.
-#[utoipa::path(post, path = "/events", tag = "events", request_body = NewEvent,
+#[utoipa::path(post, path = "/events", operation_id = "createEvent", tag = "events", request_body = NewEvent,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key means the same event, for 48 hours")),
     responses(
         (status = 201, description = "Created; Location and Consistency-Token in the headers", body = EventReply),
@@ -121,7 +121,7 @@ async fn known_place(api: &EventApi, id: &str) -> Result<Option<Place>, Problem>
 }
 
 /// Events, soonest first: by default those that are neither cancelled nor over.
-#[utoipa::path(get, path = "/events", tag = "events",
+#[utoipa::path(get, path = "/events", operation_id = "listEvents", tag = "events",
     params(
         ("status" = Option<String>, Query, description = "`open` (default) or `all`"),
         ("from" = Option<String>, Query, description = "Starts at or after this time"),
@@ -140,7 +140,7 @@ pub(super) async fn list(http: HttpRequest, api: web::Data<EventApi>) -> Result<
 }
 
 /// One event.
-#[utoipa::path(get, path = "/events/{id}", tag = "events", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/events/{id}", operation_id = "getEvent", tag = "events", params(("id" = String, Path)), responses(
     (status = 200, description = "The event", body = EventReply),
     (status = 304, description = "As the client has it"),
     (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
@@ -158,7 +158,7 @@ pub(super) async fn get(
 }
 
 /// One event, by the search route.
-#[utoipa::path(get, path = "/events/id/{id}", tag = "events", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/events/id/{id}", operation_id = "getEventById", tag = "events", params(("id" = String, Path)), responses(
     (status = 200, description = "The event", body = EventReply),
     (status = 404, description = "Unknown or malformed", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -171,7 +171,7 @@ pub(super) async fn get_by_search_route(
 }
 
 /// Events of this name, in any letter case; several may share it.
-#[utoipa::path(get, path = "/events/name/{name}", tag = "events",
+#[utoipa::path(get, path = "/events/name/{name}", operation_id = "findEventsByName", tag = "events",
     params(("name" = String, Path), ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page; empty where there is none", body = Page<EventReply>)))]
 pub(super) async fn find_by_name(
@@ -185,7 +185,7 @@ pub(super) async fn find_by_name(
 }
 
 /// Change an event, capacity included.
-#[utoipa::path(patch, path = "/events/{id}", tag = "events", request_body = EventPatch,
+#[utoipa::path(patch, path = "/events/{id}", operation_id = "changeEvent", tag = "events", request_body = EventPatch,
     params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "ETag of the version to change")),
     responses(
         (status = 200, description = "Changed", body = EventReply),
@@ -210,7 +210,7 @@ pub(super) async fn change(
 }
 
 /// Cancel an event. Its bookings stay and say so; cancelling twice is the same as once.
-#[utoipa::path(post, path = "/events/{id}/cancel", tag = "events", params(("id" = String, Path)), responses(
+#[utoipa::path(post, path = "/events/{id}/cancel", operation_id = "cancelEvent", tag = "events", params(("id" = String, Path)), responses(
     (status = 200, description = "Cancelled", body = EventReply),
     (status = 404, description = "Unknown", body = Problem, content_type = "application/problem+json"),
 ))]

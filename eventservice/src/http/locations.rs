@@ -13,7 +13,7 @@ use crate::input::{LocationPatch, NewLocation, read_location, read_location_chan
 use crate::views::locations::{BY_NAME, COLLECTION, LocationDocument};
 
 /// Create a location.
-#[utoipa::path(post, path = "/locations", tag = "locations", request_body = NewLocation, responses(
+#[utoipa::path(post, path = "/locations", operation_id = "createLocation", tag = "locations", request_body = NewLocation, responses(
     (status = 201, description = "Created", body = LocationReply),
     (status = 422, description = "A field breaks its rule", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -40,7 +40,7 @@ pub(super) async fn create(
 }
 
 /// All locations, by name.
-#[utoipa::path(get, path = "/locations", tag = "locations",
+#[utoipa::path(get, path = "/locations", operation_id = "listLocations", tag = "locations",
     params(("limit" = Option<u32>, Query, description = "1 to 200, 20 by default"), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = Page<LocationReply>)))]
 pub(super) async fn list(http: HttpRequest, api: web::Data<EventApi>) -> Result<HttpResponse, Problem> {
@@ -55,7 +55,7 @@ pub(super) async fn list(http: HttpRequest, api: web::Data<EventApi>) -> Result<
 }
 
 /// One location.
-#[utoipa::path(get, path = "/locations/{id}", tag = "locations", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/locations/{id}", operation_id = "getLocation", tag = "locations", params(("id" = String, Path)), responses(
     (status = 200, description = "The location", body = LocationReply),
     (status = 404, description = "Unknown", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -73,7 +73,7 @@ pub(super) async fn get(
 }
 
 /// Change a location. Its coming events follow.
-#[utoipa::path(patch, path = "/locations/{id}", tag = "locations", params(("id" = String, Path)),
+#[utoipa::path(patch, path = "/locations/{id}", operation_id = "changeLocation", tag = "locations", params(("id" = String, Path)),
     request_body = LocationPatch, responses(
     (status = 200, description = "Changed", body = LocationReply),
     (status = 412, description = "Changed by somebody else", body = Problem, content_type = "application/problem+json"),

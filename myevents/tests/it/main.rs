@@ -21,6 +21,7 @@ mod history;
 mod http_conventions;
 mod idempotency;
 mod journal;
+mod live;
 mod load;
 mod moving;
 mod moving_stores;

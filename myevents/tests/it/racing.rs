@@ -140,7 +140,7 @@ async fn replicas_that_are_killed_leave_their_part_to_the_others() {
 }
 
 /// A new event with so many seats, open for booking at each replica.
-async fn event_at(events: &Platform, bookings: &[Client], seats: u32) -> String {
+pub(crate) async fn event_at(events: &Platform, bookings: &[Client], seats: u32) -> String {
     let mut body = opera();
     body["capacity"] = json!(seats);
     let created = events.client_of("event API").post("/events", body).await;
