@@ -2,7 +2,7 @@ import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'src/api/schema.d.ts', 'test-results', 'playwright-report'] },
+  { ignores: ['dist', 'src/api/schema.d.ts', 'screenshots', 'test-results', 'playwright-report'] },
   tseslint.configs.strict,
   tseslint.configs.stylistic,
   reactHooks.configs.flat.recommended,

@@ -1,12 +1,7 @@
 /** What organisers do, from a location with its halls to a cancelled event. */
-import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
-import { bookAway, makeEvent } from './platform';
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([]);
-}
+import { expectAccessible } from './accessible';
+import { bookAway, makeEvent } from './data';
 
 /** What the policy has forbidden. Waits for nothing: ask at the end. */
 function watchPolicy(page: Page): string[] {

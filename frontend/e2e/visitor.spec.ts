@@ -1,12 +1,7 @@
 /** What visitors do, from finding an event to cancelling a booking, with eyes, keyboard and screen reader. */
-import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
-import { bookAway, makeEvent } from './platform';
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([]);
-}
+import { expectAccessible } from './accessible';
+import { bookAway, makeEvent } from './data';
 
 async function book(page: Page, eventId: string, seats: number): Promise<void> {
   await page.goto(`/e/${eventId}`);

@@ -1,4 +1,8 @@
 /** Starts the page. */
+// First, so that what pages say of their own counts more.
+import './style/tokens.css';
+import './style/base.css';
+import './style/controls.module.css';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -7,8 +11,6 @@ import { makeQueryClient } from './api/queries';
 import { serverIsAway, watchNetwork, watchServer } from './api/server';
 import { applyTheme } from './layout/theme';
 import { routes } from './routes';
-import './style/tokens.css';
-import './style/base.css';
 import { setUpTexts } from './texts/setup';
 
 async function start(root: HTMLElement): Promise<void> {

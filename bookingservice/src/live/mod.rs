@@ -129,15 +129,15 @@ impl Live {
             }
             fails = told.is_err();
             let listeners = self.watchers.sweep();
-            sleep(pause(told.unwrap_or(0).min(listeners))).await;
+            sleep(pause(if told.unwrap_or(false) { listeners } else { 0 })).await;
             // It looks either way.
             let _ = timeout(LOOK, advanced).await;
         }
     }
 
-    /// Returns how many may have heard something.
-    async fn tell_news(&self, moves: &mut Moves) -> Result<usize, StoreError> {
-        let look = moves.look(&self.watchers.streams()).await?;
+    /// Returns whether anybody may have heard something.
+    async fn tell_news(&self, moves: &mut Moves) -> Result<bool, StoreError> {
+        let look = moves.look(|| self.watchers.streams()).await?;
         if look.is_anew {
             self.watchers.begin_anew();
         }
@@ -150,7 +150,7 @@ impl Live {
                 return Err(error);
             }
         }
-        Ok(if wanted.is_empty() { 0 } else { usize::MAX })
+        Ok(!wanted.is_empty())
     }
 
     /// Tells of inventories that have come to these versions.
@@ -217,7 +217,7 @@ impl Drop for Place {
 }
 
 /// Before the next look, where so many have heard something.
-fn pause(told: usize) -> Duration {
-    let for_all = PAUSE_FOR_EACH.saturating_mul(u32::try_from(told).unwrap_or(u32::MAX));
+fn pause(listeners: usize) -> Duration {
+    let for_all = PAUSE_FOR_EACH.saturating_mul(u32::try_from(listeners).unwrap_or(u32::MAX));
     (PAUSE + for_all).min(LONGEST_PAUSE)
 }

@@ -56,15 +56,15 @@ impl Moves {
         }
     }
 
-    /// What has moved since the last look; the first one also tells some of what moved a moment before. `followed` are
-    /// streams of which nothing may be missed.
-    pub async fn look(&mut self, followed: &[StreamId]) -> Result<Look, StoreError> {
+    /// What has moved since the last look; the first one also tells some of what moved a moment before. `followed` names,
+    /// now and then, the streams of which nothing may be missed.
+    pub async fn look(&mut self, followed: impl FnOnce() -> Vec<StreamId>) -> Result<Look, StoreError> {
         let (is_anew, newest_ms, oldest_ms) = self.place().await?;
         let is_long = self.looks.is_multiple_of(LONG_LOOKS);
         let late = if is_long { LATEST_MS } else { USUALLY_LATE_MS };
         let mut found = self.moved_since((newest_ms - late).max(oldest_ms)).await?;
         if is_long {
-            found.extend(self.versions(followed, newest_ms).await?);
+            found.extend(self.versions(&followed(), newest_ms).await?);
         }
         self.looks = self.looks.wrapping_add(1);
         let moved = found.into_iter().filter_map(|moved| self.note(moved)).collect();

@@ -12,9 +12,10 @@ import styles from './BookingCard.module.css';
 import { BookingForm } from './BookingForm';
 import { CalmStatus } from './CalmStatus';
 import { eventQuery } from './queries';
-import { salesOf, seatsInAll, seatsLeft, type Sales } from './sales';
+import { isOlderThan, salesOf, seatsInAll, seatsLeft, type Sales } from './sales';
 import { SeatsMeter } from './SeatsMeter';
 import { useAtTime } from './useAtTime';
+import { useBooking } from './useBooking';
 
 export function BookingCard({ event }: { event: Event }) {
   const { t } = useTranslation();
@@ -23,7 +24,9 @@ export function BookingCard({ event }: { event: Event }) {
   useKeptUpToDate(event, live);
   const sales = salesOf(event, live);
   const left = seatsLeft(event, live) ?? 0;
-  const isOnSale = sales === 'on_sale';
+  const booking = useBooking(event.id);
+  // What the booking under way has taken is no reason to take its form away.
+  const isOnSale = sales === 'on_sale' || booking.isSaving;
   return (
     <section className={classes(controls.card, styles.card)} aria-labelledby={heading}>
       <CalmStatus text={isOnSale ? t('sales.left', { count: left }) : t(`book.${sales}.title`)} />
@@ -33,7 +36,7 @@ export function BookingCard({ event }: { event: Event }) {
       {isOnSale ? (
         <>
           <SeatsMeter left={left} total={seatsInAll(event, live)} />
-          <BookingForm event={event} live={live} />
+          <BookingForm event={event} live={live} booking={booking} />
         </>
       ) : (
         <NotOnSale event={event} sales={sales} />
@@ -56,28 +59,24 @@ function NotOnSale({ event, sales }: { event: Event; sales: Exclude<Sales, 'on_s
   return <p className={styles.why}>{t(`book.${sales}.text`)}</p>;
 }
 
-const OPENING_POLL_MS = 2_000;
+const CATCH_UP_MS = 2_000;
 
-/** What has been read of the event is read anew when the seats tell of something else, or when it is time. */
+/** What has been read of the event is read anew while the seats tell of something else, and when it is time. */
 function useKeptUpToDate(event: Event, live: Availability | undefined): void {
   const client = useQueryClient();
   const { id } = event;
-  const fromEvent = salesOf(event, undefined);
-  const fromSeats = live?.status;
+  const isBehind = isOlderThan(event, live);
   useEffect(() => {
-    if (fromSeats !== undefined && fromSeats !== fromEvent) {
-      void client.invalidateQueries(eventQuery(id));
-    }
-  }, [client, id, fromEvent, fromSeats]);
-  useEffect(() => {
-    if (fromEvent !== 'opening') {
+    if (!isBehind) {
       return undefined;
     }
-    const timer = window.setInterval(() => void client.invalidateQueries(eventQuery(id)), OPENING_POLL_MS);
+    const read = () => void client.invalidateQueries(eventQuery(id));
+    read();
+    const timer = window.setInterval(read, CATCH_UP_MS);
     return () => {
       window.clearInterval(timer);
     };
-  }, [client, id, fromEvent]);
+  }, [client, id, isBehind]);
   const readAnew = () => {
     void client.invalidateQueries(eventQuery(id));
     void client.invalidateQueries(availabilityQuery(id));

@@ -8,16 +8,21 @@ import { problemText } from '../texts/problemText';
 import styles from './BookingForm.module.css';
 import { mostSeats, seatsLeft, seatsWithin, USUAL_MOST } from './sales';
 import { SeatField } from './SeatField';
-import { useBooking } from './useBooking';
+import type { SeatBooking } from './useBooking';
 
-export function BookingForm({ event, live }: { event: Event; live: Availability | undefined }) {
+interface Props {
+  event: Event;
+  live: Availability | undefined;
+  booking: SeatBooking;
+}
+
+export function BookingForm({ event, live, booking }: Props) {
   const { t } = useTranslation();
   const [wanted, setWanted] = useState(1);
-  const booking = useBooking(event.id);
   const left = fewest(seatsLeft(event, live), leftByRefusal(booking.error));
   const limit = live?.max_seats_per_booking ?? event.max_seats_per_booking ?? USUAL_MOST;
   const most = mostSeats(limit, left);
-  const seats = seatsWithin(wanted, most);
+  const seats = booking.isSaving ? booking.seats : seatsWithin(wanted, most);
   return (
     <form
       className={styles.form}
@@ -28,7 +33,7 @@ export function BookingForm({ event, live }: { event: Event; live: Availability 
     >
       <SeatField
         seats={seats}
-        most={most}
+        most={Math.max(most, seats)}
         hint={seats === left ? t('book.allLeft', { count: seats }) : t('book.most', { count: limit })}
         isFixed={booking.isSaving}
         onChange={(changed) => {
@@ -45,7 +50,7 @@ export function BookingForm({ event, live }: { event: Event; live: Availability 
   );
 }
 
-function Outcome({ booking }: { booking: ReturnType<typeof useBooking> }) {
+function Outcome({ booking }: { booking: SeatBooking }) {
   const { t } = useTranslation();
   return (
     <div role="status" className={styles.outcome}>

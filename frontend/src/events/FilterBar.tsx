@@ -5,6 +5,8 @@ import { useLocale } from '../format/useFormat';
 import type { Filters, When } from './filters';
 import styles from './FilterBar.module.css';
 import { countriesQuery } from './queries';
+import controls from '../style/controls.module.css';
+import { classes } from '../style/classes';
 import { SearchField } from './SearchField';
 
 interface Props {
@@ -45,7 +47,7 @@ function WhenFilter({ filters, onChange }: Props) {
   return (
     <>
       <select
-        className={styles.select}
+        className={classes(controls.chevron, styles.select)}
         aria-label={t('list.when')}
         value={filters.when}
         onChange={({ target }) => {
@@ -81,7 +83,7 @@ function WhereFilter({ filters, onChange }: Props) {
   const countries = isKnown ? known : [filters.country, ...known];
   return (
     <select
-      className={styles.where}
+      className={classes(controls.chevron, styles.where)}
       aria-label={t('list.where')}
       value={filters.country}
       onChange={({ target }) => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Availability, Event } from '../api/types';
-import { imageOf, mostSeats, salesOf, seatsLeft, seatsWithin } from './sales';
+import { imageOf, isOlderThan, mostSeats, salesOf, seatsLeft, seatsWithin } from './sales';
 
 const EVENT: Event = {
   id: 'a',
@@ -37,6 +37,17 @@ test('live seats count more than what the event has heard of them', () => {
 
 test('a cancelled event is cancelled, whatever its seats say', () => {
   expect(salesOf({ ...EVENT, status: 'cancelled' }, { ...LIVE, status: 'on_sale' })).toBe('cancelled');
+});
+
+test('an event is read anew while its seats know more of it', () => {
+  const same: Availability = { ...LIVE, status: 'on_sale' };
+  expect(isOlderThan(EVENT, undefined)).toBe(false);
+  expect(isOlderThan(EVENT, same)).toBe(false);
+  expect(isOlderThan(EVENT, { ...same, sales_end: '2030-06-01T18:00:00.000Z' })).toBe(false);
+  expect(isOlderThan(EVENT, { ...same, event_name: 'Tosca' })).toBe(true);
+  expect(isOlderThan(EVENT, { ...same, sales_end: '2030-06-02T18:00:00Z' })).toBe(true);
+  expect(isOlderThan(EVENT, LIVE)).toBe(true);
+  expect(isOlderThan({ ...EVENT, bookable: false, not_bookable_because: 'opening' }, undefined)).toBe(true);
 });
 
 test('reasons that a visitor cannot tell apart are one', () => {

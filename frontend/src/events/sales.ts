@@ -30,6 +30,17 @@ export function salesOf(event: Event, live: Availability | undefined): Sales {
   return event.bookable ? 'on_sale' : BECAUSE[event.not_bookable_because ?? 'opening'];
 }
 
+/** Whether the seats have heard of a change that what was read of the event does not show yet. */
+export function isOlderThan(event: Event, live: Availability | undefined): boolean {
+  const sales = salesOf(event, undefined);
+  if (live === undefined || sales === 'opening') {
+    return sales === 'opening';
+  }
+  const hasChanged =
+    live.event_name !== event.name || Date.parse(live.sales_end) !== Date.parse(event.sales_end);
+  return hasChanged || live.status !== sales;
+}
+
 export function seatsLeft(event: Event, live: Availability | undefined): number | undefined {
   return live?.seats_left ?? event.seats_left ?? undefined;
 }

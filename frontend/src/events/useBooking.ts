@@ -22,6 +22,8 @@ interface Attempt {
   key: string;
 }
 
+export type SeatBooking = ReturnType<typeof useBooking>;
+
 export function useBooking(eventId: string) {
   const client = useQueryClient();
   const navigate = useNavigate();
@@ -60,6 +62,8 @@ export function useBooking(eventId: string) {
   return {
     book,
     forget,
+    /** As many as are asked for while it is saving. */
+    seats: mutation.variables?.seats ?? 1,
     // While the page of the booking is loaded there is nothing to do here any more.
     isSaving: mutation.isPending || mutation.isSuccess,
     isRetrying: mutation.isPending && mutation.failureCount > 0,

@@ -1,6 +1,7 @@
 /** The top of every page: where one can go, language and theme. */
 import { useTranslation } from 'react-i18next';
 import { Link, NavLink } from 'react-router';
+import controls from '../style/controls.module.css';
 import { classes } from '../style/classes';
 import { LANGUAGE_NAMES, LANGUAGES, switchLanguage } from '../texts/setup';
 import { Icon } from './Icon';
@@ -18,10 +19,10 @@ export function Header() {
         <span className={styles.name}>{t('app.name')}</span>
       </Link>
       <nav aria-label={t('app.nav')} className={styles.nav}>
-        <NavLink to="/" end className={classes(styles.link)}>
+        <NavLink to="/" end className={classes(controls.navLink, styles.link)}>
           {t('app.events')}
         </NavLink>
-        <NavLink to="/me" className={classes(styles.link)}>
+        <NavLink to="/me" className={classes(controls.navLink, styles.link)}>
           {t('app.mine')}
         </NavLink>
       </nav>

@@ -8,44 +8,45 @@ import { HOUR_MS, type Hour, type Point } from './series';
 export function SeriesTable({ points }: { points: readonly Point[] }) {
   const { t } = useTranslation();
   const locale = useLocale();
+  const rows = points.map(({ time, sold, capacity }) => [
+    momentText(iso(time), visitorZone(), locale),
+    sold.toLocaleString(locale),
+    capacity.toLocaleString(locale),
+  ]);
   return (
-    <table className={chart.table}>
-      <thead>
-        <tr>
-          <th scope="col">{t('organise.time')}</th>
-          <th scope="col">{t('organise.sold')}</th>
-          <th scope="col">{t('organise.seatsInAll')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {points.toReversed().map((point, index) => (
-          <tr key={points.length - index}>
-            <td>{momentText(iso(point.time), visitorZone(), locale)}</td>
-            <td>{point.sold.toLocaleString(locale)}</td>
-            <td>{point.capacity.toLocaleString(locale)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <ChartTable heads={[t('organise.time'), t('organise.sold'), t('organise.seatsInAll')]} rows={rows} />
   );
 }
 
 export function HoursTable({ hours }: { hours: readonly Hour[] }) {
   const { t } = useTranslation();
   const locale = useLocale();
+  const rows = hours.map(({ start, seats }) => [
+    clockRange(iso(start), iso(start + HOUR_MS), visitorZone(), locale),
+    seats.toLocaleString(locale),
+  ]);
+  return <ChartTable heads={[t('organise.time'), t('organise.sold')]} rows={rows} />;
+}
+
+/** `rows` come as in the chart, oldest first. */
+function ChartTable({ heads, rows }: { heads: readonly string[]; rows: readonly string[][] }) {
   return (
     <table className={chart.table}>
       <thead>
         <tr>
-          <th scope="col">{t('organise.time')}</th>
-          <th scope="col">{t('organise.sold')}</th>
+          {heads.map((head) => (
+            <th key={head} scope="col">
+              {head}
+            </th>
+          ))}
         </tr>
       </thead>
       <tbody>
-        {hours.toReversed().map(({ start, seats }) => (
-          <tr key={start}>
-            <td>{clockRange(iso(start), iso(start + HOUR_MS), visitorZone(), locale)}</td>
-            <td>{seats.toLocaleString(locale)}</td>
+        {rows.toReversed().map((cells, index) => (
+          <tr key={rows.length - index}>
+            {cells.map((cell, column) => (
+              <td key={heads[column]}>{cell}</td>
+            ))}
           </tr>
         ))}
       </tbody>

@@ -13,12 +13,13 @@ import { Message } from '../layout/Message';
 import { PageTitle } from '../layout/PageTitle';
 import { PageSkeleton } from '../layout/Skeleton';
 import { EventFields } from './EventFields';
-import { differences, mistakesIn, patchOf, rebased, valuesOf, type EventField } from './eventValues';
+import { mistakesIn, patchOf, valuesOf, type EventField } from './eventValues';
 import { NO_ERRORS } from './fieldErrors';
 import { Form } from './Form';
 import { formErrors, formProblem } from './formProblem';
 import page from './Page.module.css';
 import { editedEventQuery, organisedKey, placesQuery } from './queries';
+import { differences, rebased } from './rebase';
 import { TheirChanges } from './TheirChanges';
 
 export function EditEventPage({ id }: { id: string }) {

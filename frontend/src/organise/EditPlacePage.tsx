@@ -11,40 +11,23 @@ import { MissingPage } from '../layout/MissingPage';
 import { PageTitle } from '../layout/PageTitle';
 import { PageSkeleton } from '../layout/Skeleton';
 import controls from '../style/controls.module.css';
-import { fieldErrorsOf } from './fieldErrors';
-import { Form } from './Form';
-import { formProblem } from './formProblem';
 import page from './Page.module.css';
-import { PlaceFields } from './PlaceFields';
+import { PlaceForm } from './PlaceForm';
 import { placePatchOf, placeValuesOf } from './placeValues';
 import { editedPlaceQuery, placesKey } from './queries';
+import { rebased } from './rebase';
 
 export function EditPlacePage({ id }: { id: string }) {
   const { t } = useTranslation();
   const { data, error, refetch } = useQuery(editedPlaceQuery(id));
-  const [hasConflict, setConflict] = useState(false);
   if (data !== undefined) {
     return (
       <div className={page.narrow}>
         <PageTitle tab={t('organise.changeNamed', { name: data.place.name })}>
           {t('organise.changePlace')}
         </PageTitle>
-        <div>
-          <p className={controls.notice}>{t('organise.placeNote')}</p>
-          <div role="alert">
-            {hasConflict && <p className={controls.alert}>{t('organise.placeConflict')}</p>}
-          </div>
-        </div>
-        {/* Changed by somebody else, it begins anew with what it is now. */}
-        <EditPlaceForm
-          key={data.etag}
-          place={data.place}
-          etag={data.etag}
-          onConflict={() => {
-            setConflict(true);
-            void refetch();
-          }}
-        />
+        <p className={controls.notice}>{t('organise.placeNote')}</p>
+        <EditPlaceForm place={data.place} etag={data.etag} />
       </div>
     );
   }
@@ -57,52 +40,60 @@ export function EditPlacePage({ id }: { id: string }) {
   return <PageSkeleton />;
 }
 
-interface Props {
+interface Base {
   place: Place;
   etag: string;
-  onConflict: () => void;
 }
 
-function EditPlaceForm({ place, etag, onConflict }: Props) {
-  const { t } = useTranslation();
+interface Sent {
+  id: string;
+  etag: string;
+  body: ReturnType<typeof placePatchOf>;
+}
+
+function useChangePlace(onConflict: () => Promise<void>) {
   const client = useQueryClient();
   const navigate = useNavigate();
-  const before = placeValuesOf(place);
-  const [values, setValues] = useState(before);
-  const changing = useMutation({
-    mutationFn: (body: ReturnType<typeof placePatchOf>) => {
-      const params = { path: { id: place.id } };
+  return useMutation({
+    mutationFn: ({ id, etag, body }: Sent) => {
+      const params = { path: { id } };
       return dataOf(api.PATCH('/locations/{id}', { params, headers: { 'If-Match': etag }, body }));
     },
     onSuccess: async () => {
       await client.invalidateQueries({ queryKey: placesKey });
       void navigate('/organise/locations');
     },
-    onError: (error) => {
-      if (error instanceof ApiError && error.kind === 'precondition-failed') {
-        onConflict();
-      }
-    },
+    onError: (error) =>
+      error instanceof ApiError && error.kind === 'precondition-failed' ? onConflict() : undefined,
   });
-  const errors = fieldErrorsOf(changing.error);
+}
+
+function EditPlaceForm({ place, etag }: Base) {
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const [base, setBase] = useState<Base>({ place, etag });
+  const before = placeValuesOf(base.place);
+  const [values, setValues] = useState(before);
+  const [hasConflict, setConflict] = useState(false);
+  const changing = useChangePlace(async () => {
+    const fresh = await client.fetchQuery({ ...editedPlaceQuery(place.id), staleTime: 0 });
+    setValues((ours) => rebased(before, ours, placeValuesOf(fresh.place)));
+    setBase(fresh);
+    setConflict(true);
+  });
   return (
-    <Form
-      errors={errors}
-      problem={formProblem(t, changing.error)}
-      isSaving={changing.isPending || changing.isSuccess}
+    <PlaceForm
+      values={values}
+      saving={changing}
       submit={t('form.save')}
-      back="/organise/locations"
+      onChange={setValues}
       onSubmit={() => {
-        changing.mutate(placePatchOf(before, values));
+        changing.mutate({ id: place.id, etag: base.etag, body: placePatchOf(before, values) });
       }}
     >
-      <PlaceFields
-        values={values}
-        errors={errors}
-        onChange={(changed) => {
-          setValues({ ...values, ...changed });
-        }}
-      />
-    </Form>
+      <div role="alert">
+        {hasConflict && <p className={controls.notice}>{t('organise.placeConflict')}</p>}
+      </div>
+    </PlaceForm>
   );
 }

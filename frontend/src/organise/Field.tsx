@@ -1,6 +1,7 @@
 /** A label, a control, and below it a hint or what is wrong with it. */
 import { useId, type InputHTMLAttributes, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import controls from '../style/controls.module.css';
 import { classes } from '../style/classes';
 import styles from './Field.module.css';
 
@@ -114,7 +115,7 @@ export function SelectField({ value, onChange, none, options, ...props }: Select
       {(tied) => (
         <select
           {...tied}
-          className={classes(tied.className, styles.select)}
+          className={classes(tied.className, controls.chevron, styles.select)}
           value={value}
           onChange={({ target }) => {
             onChange(target.value);

@@ -5,11 +5,8 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
 import { PageTitle } from '../layout/PageTitle';
-import { fieldErrorsOf } from './fieldErrors';
-import { Form } from './Form';
-import { formProblem } from './formProblem';
 import page from './Page.module.css';
-import { PlaceFields } from './PlaceFields';
+import { PlaceForm } from './PlaceForm';
 import { newPlaceOf, newPlaceValues, type PlaceValues } from './placeValues';
 import { placesKey } from './queries';
 
@@ -26,28 +23,18 @@ export function NewPlacePage() {
       void navigate('/organise/locations');
     },
   });
-  const errors = fieldErrorsOf(creating.error);
   return (
     <div className={page.narrow}>
       <PageTitle tab={t('organise.newPlace')}>{t('organise.newPlace')}</PageTitle>
-      <Form
-        errors={errors}
-        problem={formProblem(t, creating.error)}
-        isSaving={creating.isPending || creating.isSuccess}
+      <PlaceForm
+        values={values}
+        saving={creating}
         submit={t('form.createPlace')}
-        back="/organise/locations"
+        onChange={setValues}
         onSubmit={() => {
           creating.mutate(values);
         }}
-      >
-        <PlaceFields
-          values={values}
-          errors={errors}
-          onChange={(changed) => {
-            setValues({ ...values, ...changed });
-          }}
-        />
-      </Form>
+      />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Event } from '../api/types';
-import { differences, mistakesIn, newEventOf, NO_VALUES, patchOf, rebased, valuesOf } from './eventValues';
+import { mistakesIn, newEventOf, NO_VALUES, patchOf, valuesOf } from './eventValues';
 
 const ZONE = 'Europe/Berlin';
 const EVENT: Event = {
@@ -66,11 +66,4 @@ test('an hour that comes twice is the one that was chosen', () => {
   expect(newEventOf(values, ZONE).start_time).toBe('2030-10-27T01:30:00.000Z');
   const earlier = { ...values, start_time: { ...values.start_time, isLater: false } };
   expect(newEventOf(earlier, ZONE).start_time).toBe('2030-10-27T00:30:00.000Z');
-});
-
-test('what somebody else has changed is taken over, but not over our own changes', () => {
-  const ours = { ...VALUES, name: 'Ours' };
-  const theirs = { ...VALUES, name: 'Theirs', capacity: '50' };
-  expect(rebased(VALUES, ours, theirs)).toEqual({ ...VALUES, name: 'Ours', capacity: '50' });
-  expect(differences(VALUES, theirs)).toEqual(['name', 'capacity']);
 });

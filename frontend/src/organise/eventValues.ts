@@ -138,18 +138,6 @@ export function patchOf(
   return Object.fromEntries(changed);
 }
 
-/** The fields that differ. */
-export function differences(one: EventValues, other: EventValues): EventField[] {
-  const fields = Object.keys(one) as EventField[];
-  return fields.filter((field) => JSON.stringify(one[field]) !== JSON.stringify(other[field]));
-}
-
-/** Ours where we have changed something, theirs everywhere else. */
-export function rebased(before: EventValues, ours: EventValues, theirs: EventValues): EventValues {
-  const mine = differences(before, ours).map((field) => [field, ours[field]]);
-  return { ...theirs, ...(Object.fromEntries(mine) as Partial<EventValues>) };
-}
-
 function textOf(text: string): string | null {
   return text.trim() === '' ? null : text.trim();
 }

@@ -257,7 +257,7 @@ const de: Texts = {
   'organise.placeFirst': 'Ein Event findet irgendwo statt. Lege zuerst einen Ort mit seinen Sälen an.',
   'organise.placeNote': 'Kommende Events an diesem Ort ändern sich mit.',
   'organise.placeConflict':
-    'Jemand anderes hat diesen Ort inzwischen geändert. Das Formular zeigt den jetzigen Stand; bitte nimm deine Änderungen noch einmal vor.',
+    'Jemand anderes hat diesen Ort inzwischen geändert. Was du selbst geändert hast, steht noch im Formular; nochmaliges Speichern ersetzt den Stand der anderen.',
   'organise.halls_one': '{{count, number}} Saal',
   'organise.halls_other': '{{count, number}} Säle',
 

@@ -249,7 +249,7 @@ const en = {
   'organise.placeFirst': 'An event takes place somewhere. Create a location with its halls first.',
   'organise.placeNote': 'Events to come at this location change along with it.',
   'organise.placeConflict':
-    'Somebody else has changed this location in the meantime. The form shows what it is now; please make your changes again.',
+    'Somebody else has changed this location in the meantime. What you have changed yourself is kept below; saving again replaces theirs.',
   'organise.halls_one': '{{count, number}} hall',
   'organise.halls_other': '{{count, number}} halls',
 

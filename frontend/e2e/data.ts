@@ -9,6 +9,7 @@ export interface MadeEvent {
 interface Options {
   seats?: number;
   description?: string;
+  mostPerBooking?: number;
 }
 
 const DAY_MS = 24 * 3_600_000;
@@ -26,6 +27,7 @@ export async function makeEvent(
       start_time: new Date(Date.now() + 10 * DAY_MS).toISOString(),
       duration: 90,
       location_id: await makePlace(api, options.seats ?? 20),
+      max_seats_per_booking: options.mostPerBooking,
     },
   });
   expect(reply.status()).toBe(201);
@@ -38,6 +40,15 @@ export async function makeEvent(
 export async function bookAway(api: APIRequestContext, event: MadeEvent, seats: number): Promise<void> {
   const reply = await api.post(`/events/${event.id}/bookings`, { data: { seats } });
   expect(reply.status()).toBe(201);
+}
+
+export async function changeEvent(
+  api: APIRequestContext,
+  event: MadeEvent,
+  changes: Record<string, unknown>,
+): Promise<void> {
+  const reply = await api.patch(`/events/${event.id}`, { data: changes });
+  expect(reply.status()).toBe(200);
 }
 
 async function makePlace(api: APIRequestContext, seats: number): Promise<string> {

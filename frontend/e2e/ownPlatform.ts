@@ -1,0 +1,96 @@
+/** A platform that runs for tests alone: MYEVENTS_PROGRAM on ports that are free, and data that goes when it goes. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const FREE_PORT = '127.0.0.1:0';
+const SERVICES = ['EVENT', 'BOOKING'];
+const PORTS = ['LISTEN', 'LISTEN_TLS', 'LISTEN_METRICS'];
+/** Where the page is. */
+const PAGE_PORT = 'MYEVENTS_EVENT__LISTEN';
+
+export class OwnPlatform {
+  readonly page: string;
+  private readonly folder: string;
+  private process: ChildProcess | undefined;
+
+  private constructor(page: string, folder: string, process: ChildProcess) {
+    this.page = page;
+    this.folder = folder;
+    this.process = process;
+  }
+
+  /** Starts one, ready for requests. */
+  static async start(): Promise<OwnPlatform> {
+    const folder = await mkdtemp(join(tmpdir(), 'myevents-page-'));
+    const { process, page } = await serve(folder, FREE_PORT);
+    return new OwnPlatform(page, folder, process);
+  }
+
+  /** Ends the process; its data stays. */
+  async stop(): Promise<void> {
+    const process = this.process;
+    this.process = undefined;
+    if (process === undefined || process.exitCode !== null) return;
+    const exited = once(process, 'exit');
+    process.kill('SIGTERM');
+    await exited;
+  }
+
+  /** Starts it on what it had, where it was. */
+  async startAgain(): Promise<void> {
+    ({ process: this.process } = await serve(this.folder, new URL(this.page).host));
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The program under test; undefined where the tests have been given a page that runs already. */
+export function ownProgram(): string | undefined {
+  return process.env['MYEVENTS_PROGRAM'];
+}
+
+/** Runs a command of the program to its end. */
+export async function run(...args: string[]): Promise<void> {
+  const command = spawn(needed(ownProgram()), args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const [code] = (await once(command, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`myevents ${args.join(' ')} ended with ${String(code)}`);
+}
+
+async function serve(folder: string, listen: string): Promise<{ process: ChildProcess; page: string }> {
+  const platform = spawn(needed(ownProgram()), ['serve', '--data-dir', folder], {
+    env: { ...process.env, ...freePorts(), [PAGE_PORT]: listen },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return { process: platform, page: await pageOf(platform) };
+}
+
+function freePorts(): Record<string, string> {
+  const names = SERVICES.flatMap((service) => PORTS.map((port) => `MYEVENTS_${service}__${port}`));
+  return Object.fromEntries(names.map((name) => [name, FREE_PORT]));
+}
+
+/** Reads what it says until it is ready. */
+async function pageOf(platform: ChildProcess): Promise<string> {
+  if (platform.stdout === null) throw new Error('the platform says nothing');
+  let address: string | undefined;
+  const lines = createInterface(platform.stdout);
+  for await (const line of lines) {
+    address ??= /event\s+API\s+(http:\S+)/.exec(line)?.[1];
+    if (line.startsWith('Ctrl-C')) break;
+  }
+  platform.stdout.resume();
+  if (address === undefined) throw new Error('the platform ended before it was ready');
+  return address;
+}
+
+function needed(program: string | undefined): string {
+  if (program === undefined) throw new Error('MYEVENTS_PROGRAM has to name the program of a platform');
+  return program;
+}
