@@ -1,4 +1,4 @@
-# Everything a newcomer needs. Only Rust and a C compiler have to be there; tests need Java, Maven and Python's pip as well.
+# Everything a newcomer needs. Only Rust, a C compiler and Node have to be there; tests need Java, Maven and Python's pip as well.
 .DEFAULT_GOAL := help
 .PHONY: help run servers known-servers build test soak bench lint faultless deny clean
 
@@ -102,7 +102,8 @@ develop: frontend/node_modules/.package-lock.json ## Serve the page with hot rel
 browser:
 	@command -v chromium >/dev/null || { echo "Installing Chromium for tests"; apt-get update -q && apt-get install -qy chromium; }
 
-test-page: page browser ## Test the page: its logic, and in a browser against a platform of its own
+test-page: tools driver-tools page browser ## Test the page: its logic, and in a browser against a platform of its own
+	cargo build --locked --package myevents
 	cd frontend && npm test
 	$(MAKE) --no-print-directory test-in-browser
 

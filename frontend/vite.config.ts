@@ -4,7 +4,7 @@ import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const platform = process.env['MYEVENTS_API'] ?? 'http://127.0.0.1:8181';
-const proxy = { '^/(events|bookings|users|locations|health|stream)(/|\\?|$)': platform };
+const proxy = { '^/(events|bookings|users|locations|health|stream|sales)(/|\\?|$)': platform };
 
 /** What the platform serves the page with, so that a preview breaks where the platform would. */
 const contentSecurityPolicy = [

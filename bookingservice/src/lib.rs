@@ -35,6 +35,7 @@ use crate::sales_metrics::SalesMetrics;
 use crate::users::Users;
 use crate::views::bookings::BookingsView;
 use crate::views::inventories::InventoriesView;
+use crate::views::sales::SalesView;
 
 /// Its name in settings, group names and metrics, and its ports.
 pub const DEFAULTS: Defaults = Defaults {
@@ -110,5 +111,10 @@ fn all_views() -> Vec<Arc<dyn View>> {
         fold: views::feed::fold,
         public_actor: guest::masked,
     };
-    vec![Arc::new(BookingsView), Arc::new(InventoriesView), Arc::new(feed)]
+    vec![
+        Arc::new(BookingsView),
+        Arc::new(InventoriesView),
+        Arc::new(SalesView),
+        Arc::new(feed),
+    ]
 }

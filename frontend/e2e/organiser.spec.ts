@@ -18,6 +18,17 @@ function unlikeOthers(title: string): string {
   return `${title} ${Math.random().toString(36).slice(2, 10)}`;
 }
 
+/** The lines of the file that a button saves. */
+async function savedLines(page: Page, button: string): Promise<string[]> {
+  const saving = page.waitForEvent('download');
+  await page.getByRole('button', { name: button }).click();
+  const chunks: Buffer[] = [];
+  for await (const chunk of await (await saving).createReadStream()) {
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString().split('\r\n');
+}
+
 async function createPlace(page: Page, name: string): Promise<void> {
   await page.goto('/organise/locations/new');
   await page.getByLabel('Name', { exact: true }).fill(name);
@@ -84,6 +95,25 @@ test('the overview tells of what is sold while one looks on', async ({ page, req
   await expect(row.getByRole('cell', { name: '16', exact: true })).toBeVisible();
 });
 
+test('the overview shows how all events sell, and saves them as a table', async ({ page, request }) => {
+  const event = await makeEvent(request, 'Counted among all');
+  await bookAway(request, event, 3);
+  await page.goto('/organise');
+  await expect(page.getByText('Sold per hour')).toBeVisible();
+  const byHour = page.getByRole('heading', { name: 'Seats sold by hour, last 24 hours' }).locator('..');
+  await expect(byHour.locator('.recharts-bar-rectangle').first()).toBeVisible();
+  await byHour.getByText('Show as a table').click();
+  await expect(byHour.getByRole('row')).toHaveCount(25);
+  const overDays = page.getByRole('heading', { name: 'Seats sold in the last 7 days' }).locator('..');
+  await expect(overDays.locator('.recharts-area-curve')).toBeVisible();
+  await expectAccessible(page);
+
+  await expect(page.getByRole('row').filter({ hasText: event.name })).toContainText('17');
+  const lines = await savedLines(page, 'Export events (CSV)');
+  expect(lines[0]).toBe('id,name,start,location,hall,sales,capacity,seats_sold,seats_left');
+  expect(lines.find((line) => line.startsWith(event.id))).toMatch(/,on_sale,20,3,17$/);
+});
+
 test('what breaks a rule is said at its field, and the first one is focused', async ({ page, request }) => {
   const event = await makeEvent(request, 'Ruled');
   await page.goto(`/organise/events/${event.id}/edit`);
@@ -110,6 +140,26 @@ test('what somebody else has changed is shown and not overwritten', async ({ pag
   await expect(page.getByRole('heading', { level: 1, name: event.name })).toBeVisible();
   const now = (await (await request.get(`/events/${event.id}`)).json()) as Record<string, unknown>;
   expect(now).toMatchObject({ capacity: 17, description: 'Ours' });
+});
+
+test('what somebody else has changed of a location stays, and so does what one has typed', async ({
+  page,
+  request,
+}) => {
+  const event = await makeEvent(request, 'At a place');
+  const read = async (path: string) => (await (await request.get(path)).json()) as Record<string, string>;
+  const place = (await read(`/events/${event.id}`))['location_id'] ?? '';
+  await page.goto(`/organise/locations/${place}/edit`);
+  await page.getByLabel('Address').fill('2 New Street');
+  const theirs = await request.patch(`/locations/${place}`, { data: { country: 'Elsewhere' } });
+  expect(theirs.status()).toBe(200);
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await expect(page.getByText(/Somebody else has changed this location/)).toBeVisible();
+  await expect(page.getByLabel('Country')).toHaveValue('Elsewhere');
+  await expect(page.getByLabel('Address')).toHaveValue('2 New Street');
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Locations' })).toBeVisible();
+  expect(await read(`/locations/${place}`)).toMatchObject({ country: 'Elsewhere', address: '2 New Street' });
 });
 
 test('hours that a clock skips or doubles are asked about', async ({ page }) => {
@@ -146,14 +196,7 @@ test('the history is saved as a table', async ({ page, request }) => {
   const event = await makeEvent(request, 'Kept');
   await bookAway(request, event, 2);
   await page.goto(`/organise/events/${event.id}`);
-  const saving = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'Export history (CSV)' }).click();
-  const saved = await (await saving).createReadStream();
-  const chunks: Buffer[] = [];
-  for await (const chunk of saved) {
-    chunks.push(chunk as Buffer);
-  }
-  const lines = Buffer.concat(chunks).toString().split('\r\n');
+  const lines = await savedLines(page, 'Export history (CSV)');
   expect(lines[0]).toBe('time,what,who,seats,capacity,seats_sold,seats_left,stream,version');
   expect(lines.some((line) => line.includes('event.booked,guest,2,20,2,18'))).toBe(true);
 });

@@ -22,20 +22,23 @@ interface Shows {
 }
 
 let platform: OwnPlatform;
+let api: APIRequestContext;
 let shows: Shows;
 
 test.beforeAll(async ({ playwright }) => {
   test.setTimeout(120_000);
   platform = await OwnPlatform.start();
   await run('demo', '--url', platform.page);
-  const api = await playwright.request.newContext({ baseURL: platform.page });
-  shows = await showsOf(api);
-  await api.dispose();
+  api = await playwright.request.newContext({ baseURL: platform.page });
+  shows = await showsOf();
 });
 
-test.afterAll(() => platform.remove());
+test.afterAll(async () => {
+  await api.dispose();
+  await platform.remove();
+});
 
-async function showsOf(api: APIRequestContext): Promise<Shows> {
+async function showsOf(): Promise<Shows> {
   const reply = await api.get('/events?status=all&limit=50');
   const { items } = (await reply.json()) as { items: MadeEvent[] };
   const named = (word: string) => items.find(({ name }) => name.includes(word)) as MadeEvent;
@@ -131,17 +134,19 @@ for (const [device, size] of Object.entries(SIZES)) {
       test('what organisers see', async ({ page }) => {
         test.setTimeout(90_000);
         await open(page, '/organise');
-        await expect(page.getByRole('row').nth(5)).toBeVisible();
+        await expect(page.locator('.recharts-bar-rectangle').last()).toBeVisible();
+        await bookAway(api, shows.onSale, 2);
+        await expect(page.getByText(/2 seats sold/)).toBeVisible();
         await take(page, 'organise');
         await open(page, `/organise/events/${shows.onSale.id}`);
-        await expect(page.locator('.recharts-area-curve')).toBeVisible();
+        await expect(page.locator('.recharts-bar-rectangle').last()).toBeVisible();
         await take(page, 'organise-event');
         await page.getByRole('button', { name: 'Cancel event' }).click();
         await expect(page.getByRole('alertdialog')).toBeVisible();
         await take(page, 'organise-event-cancelling');
         await open(page, `/organise/events/${shows.cancelled.id}`);
         await expect(page.getByText('Cancelled', { exact: true })).toBeVisible();
-        await expect(page.locator('.recharts-area-curve')).toBeVisible();
+        await expect(page.locator('.recharts-bar-rectangle').last()).toBeVisible();
         await take(page, 'organise-event-cancelled');
         await open(page, `/organise/events/${shows.onSale.id}/edit`);
         await expect(page.getByLabel('Capacity')).toBeVisible();

@@ -4,6 +4,7 @@ mod bookings;
 mod past;
 mod problems;
 pub(crate) mod replies;
+mod sales;
 mod streams;
 mod users;
 
@@ -50,6 +51,7 @@ pub(crate) struct BookingApi {
         bookings::list_of_event,
         bookings::availability,
         past::history,
+        sales::by_hour,
         streams::of_event,
         streams::of_all,
         bookings::get,
@@ -79,6 +81,7 @@ pub(crate) fn routes(api: BookingApi) -> Routes {
             .service(resource("/events/{id}/availability", "GET").route(web::get().to(bookings::availability)))
             .service(resource("/events/{id}/history", "GET").route(web::get().to(past::history)))
             .service(resource("/events/{id}/stream", "GET").route(web::get().to(streams::of_event)))
+            .service(resource("/sales", "GET").route(web::get().to(sales::by_hour)))
             .service(resource("/stream", "GET").route(web::get().to(streams::of_all)))
             .service(
                 resource("/bookings/{id}", "GET, DELETE")

@@ -3,3 +3,4 @@
 pub(crate) mod bookings;
 pub(crate) mod feed;
 pub(crate) mod inventories;
+pub(crate) mod sales;

@@ -1,16 +1,14 @@
 /**
- * Writes `schema.d.ts`, the types of the API's replies, from `openapi.json`. Run it by `npm run api`.
- *
- * Operations of different services may share an `operationId`, and would share their types then: they go by path here.
+ * Writes `openapi.json`, the description of the API, as the platform at MYEVENTS_API serves it, and `schema.d.ts`, the
+ * types of its replies. Run it by `npm run api` beside a platform that runs.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import openapiTypescript, { astToString } from 'openapi-typescript';
 
-const folder = new URL('./', import.meta.url);
-const description = JSON.parse(await readFile(new URL('openapi.json', folder), 'utf8'));
-for (const operations of Object.values(description.paths)) {
-  for (const operation of Object.values(operations)) {
-    delete operation.operationId;
-  }
-}
-await writeFile(new URL('schema.d.ts', folder), astToString(await openapiTypescript(description)));
+const platform = process.env['MYEVENTS_API'] ?? 'http://127.0.0.1:8181';
+const reply = await fetch(new URL('/openapi.json', platform));
+if (!reply.ok) throw new Error(`${reply.url} answered ${String(reply.status)}`);
+const description = await reply.json();
+const file = (name) => new URL(name, import.meta.url);
+await writeFile(file('openapi.json'), `${JSON.stringify(description, undefined, 2)}\n`);
+await writeFile(file('schema.d.ts'), astToString(await openapiTypescript(description)));

@@ -11,6 +11,7 @@ export type BookingPage = Schemas['Page_BookingReply'];
 export type Place = Schemas['LocationReply'];
 export type Problem = Schemas['Problem'];
 export type Hall = Schemas['HallReply'];
+export type HourSales = Schemas['HourReply'];
 export type FieldError = Schemas['FieldError'];
 export type Entry = Omit<Schemas['HistoryReply'], 'facts' | keyof Schemas['SeatsAfter']> &
   Partial<Schemas['SeatsAfter']> & { facts: Record<string, unknown> };

@@ -8,14 +8,15 @@ import { HOUR_MS, type Hour, type Point } from './series';
 export function SeriesTable({ points }: { points: readonly Point[] }) {
   const { t } = useTranslation();
   const locale = useLocale();
+  const hasCapacity = points.some(({ capacity }) => capacity !== undefined);
+  const heads = [t('organise.time'), t('organise.sold'), t('organise.seatsInAll')];
   const rows = points.map(({ time, sold, capacity }) => [
     momentText(iso(time), visitorZone(), locale),
     sold.toLocaleString(locale),
-    capacity.toLocaleString(locale),
+    capacity?.toLocaleString(locale) ?? '',
   ]);
-  return (
-    <ChartTable heads={[t('organise.time'), t('organise.sold'), t('organise.seatsInAll')]} rows={rows} />
-  );
+  const shown = (cells: string[]) => (hasCapacity ? cells : cells.slice(0, 2));
+  return <ChartTable heads={shown(heads)} rows={rows.map(shown)} />;
 }
 
 export function HoursTable({ hours }: { hours: readonly Hour[] }) {

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { Event } from '../api/types';
 import controls from '../style/controls.module.css';
 import { problemText } from '../texts/problemText';
+import { saveFile } from '../saveFile';
 import { historyCsv } from './csv';
 import { wholeHistory } from './queries';
 
@@ -12,7 +13,7 @@ export function ExportHistory({ event }: { event: Event }) {
   const saving = useMutation({
     mutationFn: () => wholeHistory(event.id),
     onSuccess: (entries) => {
-      save(historyCsv(entries.toReversed()), `history-${event.id}.csv`);
+      saveFile(historyCsv(entries.toReversed()), `history-${event.id}.csv`, 'text/csv');
     },
   });
   return (
@@ -36,16 +37,4 @@ export function ExportHistory({ event }: { event: Event }) {
       )}
     </>
   );
-}
-
-function save(text: string, name: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv;charset=utf-8' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  // Browsers read it a moment later.
-  window.setTimeout(() => {
-    URL.revokeObjectURL(url);
-  }, 10_000);
 }

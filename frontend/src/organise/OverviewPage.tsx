@@ -8,17 +8,22 @@ import { LoadFailed } from '../layout/LoadFailed';
 import { Message } from '../layout/Message';
 import { PageTitle } from '../layout/PageTitle';
 import controls from '../style/controls.module.css';
+import { saveFile } from '../saveFile';
 import { Busiest } from './Busiest';
+import { eventsCsv } from './csv';
 import { EventTable } from './EventTable';
 import { isToCome, seatsOfEvents, totalsOf, type EventSeats } from './overview';
 import page from './Page.module.css';
-import { organisedKey, organisedQuery } from './queries';
+import { MOST_ITEMS, organisedKey, organisedQuery, salesQuery } from './queries';
 import { RowsSkeleton } from './RowsSkeleton';
+import { SalesCharts } from './SalesCharts';
+import { hourlyRate, type Hour } from './series';
 import { Stats } from './Stats';
 import { Ticker } from './Ticker';
 import { useTicker } from './useTicker';
 
 const POLL_MS = 15_000;
+const HOURS_LATE = 6;
 
 export function OverviewPage() {
   const { t } = useTranslation();
@@ -44,6 +49,7 @@ function Overview() {
   const options = { refetchInterval: isLive ? (false as const) : POLL_MS };
   const open = useQuery({ ...organisedQuery('open'), ...options });
   const all = useQuery({ ...organisedQuery('all'), ...options, enabled: isAll });
+  const sales = useQuery(salesQuery());
   if (open.isPending) {
     return <RowsSkeleton />;
   }
@@ -61,39 +67,74 @@ function Overview() {
   const shown = isAll && all.data !== undefined ? seatsOfEvents(all.data, seats) : toCome;
   return (
     <>
-      <Totals rows={toCome} />
+      <Totals rows={toCome} hours={sales.data} now={sales.dataUpdatedAt} />
       <div className={page.columns}>
-        <Busiest rows={toCome} />
-        <Ticker ticks={ticks} isLive={isLive} />
+        <SalesCharts sales={sales} />
+        <div className={page.page}>
+          <Ticker ticks={ticks} isLive={isLive} />
+          <Busiest rows={toCome} />
+        </div>
       </div>
       <section className={page.section}>
         <div className={page.head}>
           <h2>{t('organise.events')}</h2>
-          <AllSwitch isAll={isAll} isLoading={isAll && all.isPending} onChange={setAll} />
+          <div className={page.actions}>
+            <ExportEvents rows={shown} />
+            <AllSwitch isAll={isAll} isLoading={isAll && all.isPending} onChange={setAll} />
+          </div>
         </div>
         {shown.length === 0 ? (
           <Message icon="calendar" title={t('list.empty')} text={t('organise.emptyText')} />
         ) : (
           <EventTable rows={shown} />
         )}
+        {open.data.length >= MOST_ITEMS && (
+          <p className={page.soft}>{t('organise.eventsShown', { count: MOST_ITEMS })}</p>
+        )}
       </section>
     </>
   );
 }
 
-function Totals({ rows }: { rows: readonly EventSeats[] }) {
+interface TotalsProps {
+  rows: readonly EventSeats[];
+  hours: readonly Hour[] | undefined;
+  now: number;
+}
+
+function Totals({ rows, hours, now }: TotalsProps) {
   const { t } = useTranslation();
   const locale = useLocale();
   const totals = totalsOf(rows);
-  const number = (value: number) => value.toLocaleString(locale);
+  const number = (value: number) => value.toLocaleString(locale, { maximumFractionDigits: 1 });
   return (
     <Stats
       stats={[
         { label: t('organise.toCome'), value: number(totals.events) },
         { label: t('organise.sold'), value: number(totals.sold) },
         { label: t('organise.left'), value: number(totals.left) },
+        {
+          label: t('organise.perHour'),
+          value: hours === undefined ? '–' : number(hourlyRate(hours, now, HOURS_LATE)),
+          note: t('organise.perHourNote', { count: HOURS_LATE }),
+        },
       ]}
     />
+  );
+}
+
+function ExportEvents({ rows }: { rows: readonly EventSeats[] }) {
+  const { t } = useTranslation();
+  return (
+    <button
+      type="button"
+      className={controls.quiet}
+      onClick={() => {
+        saveFile(eventsCsv(rows), 'events.csv', 'text/csv');
+      }}
+    >
+      {t('organise.exportEvents')}
+    </button>
   );
 }
 

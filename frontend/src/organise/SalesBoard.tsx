@@ -1,5 +1,5 @@
 /** Numbers, charts and the latest bookings of one event, all from its history, as it grows. */
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Entry, Event } from '../api/types';
 import { CalmStatus } from '../events/CalmStatus';
@@ -8,18 +8,13 @@ import { LoadFailed } from '../layout/LoadFailed';
 import { Bone, LoadingText } from '../layout/Skeleton';
 import controls from '../style/controls.module.css';
 import { classes } from '../style/classes';
-import { ChartFrame } from './ChartFrame';
-import chart from './ChartFrame.module.css';
-import { HoursTable, SeriesTable } from './ChartTables';
 import { LatestSales } from './LatestSales';
 import page from './Page.module.css';
 import { SalesChip } from './SalesChip';
-import { hourlySales, newestSeats, ratePerHour, salesNow, seriesOf } from './series';
+import { hourlySales, isCutOff, newestSeats, ratePerHour, salesNow, seriesOf } from './series';
+import { SoldByHour, SoldOverTime } from './SoldCharts';
 import { Stats } from './Stats';
 import { useHistory } from './useHistory';
-
-const SoldChart = lazy(() => import('./SoldChart'));
-const HoursChart = lazy(() => import('./HoursChart'));
 
 const MINUTE_MS = 60_000;
 const HOURS_SHOWN = 24;
@@ -51,14 +46,24 @@ interface Props {
 }
 
 function Board({ event, entries, isLive }: Props) {
+  const { t } = useTranslation();
   const now = useMinute(entries);
+  const points = seriesOf(entries);
   return (
     <>
       <Numbers event={event} entries={entries} now={now} />
       <div className={page.columns}>
         <div className={page.section}>
-          <SoldOverTime entries={entries} now={now} />
-          <SoldByHour entries={entries} now={now} />
+          <SoldOverTime
+            title={t('organise.overTime')}
+            isEmpty={points.length === 0}
+            points={points}
+            now={now}
+          />
+          <SoldByHour hours={hourlySales(entries, now, HOURS_SHOWN)} />
+          {isCutOff(entries) && (
+            <p className={page.soft}>{t('organise.entriesShown', { count: entries.length })}</p>
+          )}
         </div>
         <LatestSales entries={entries} isLive={isLive} />
       </div>
@@ -102,38 +107,6 @@ function Numbers({ event, entries, now }: { event: Event; entries: readonly Entr
       <CalmStatus text={t('organise.seatsNow', { sold: number(sold), left: leftText })} />
       <Stats stats={stats} />
     </section>
-  );
-}
-
-function SoldOverTime({ entries, now }: { entries: readonly Entry[]; now: number }) {
-  const { t } = useTranslation();
-  const points = seriesOf(entries);
-  return (
-    <ChartFrame
-      title={t('organise.overTime')}
-      isEmpty={points.length === 0}
-      table={<SeriesTable points={points} />}
-    >
-      <Suspense fallback={<div className={chart.plot} />}>
-        <SoldChart points={points} now={now} />
-      </Suspense>
-    </ChartFrame>
-  );
-}
-
-function SoldByHour({ entries, now }: { entries: readonly Entry[]; now: number }) {
-  const { t } = useTranslation();
-  const hours = hourlySales(entries, now, HOURS_SHOWN);
-  return (
-    <ChartFrame
-      title={t('organise.byHour', { count: HOURS_SHOWN })}
-      isEmpty={hours.every((hour) => hour.seats === 0)}
-      table={<HoursTable hours={hours} />}
-    >
-      <Suspense fallback={<div className={chart.plot} />}>
-        <HoursChart hours={hours} />
-      </Suspense>
-    </ChartFrame>
   );
 }
 

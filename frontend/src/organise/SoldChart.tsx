@@ -1,4 +1,4 @@
-/** Seats sold over time against how many there are: steps, since between two bookings nothing changes. */
+/** Seats sold over time, and how many there are where that is known: steps, since between two bookings nothing changes. */
 import { useTranslation } from 'react-i18next';
 import {
   Area,
@@ -27,7 +27,9 @@ export default function SoldChart({ points, now }: { points: Point[]; now: numbe
   // The line goes on to where we are.
   const shown = last === undefined || last.time >= now ? points : [...points, { ...last, time: now }];
   const span = (shown.at(-1)?.time ?? 0) - (shown[0]?.time ?? 0);
-  const showsCapacity = shown.some(({ sold, capacity }) => sold >= CAPACITY_FROM * capacity);
+  const showsCapacity = shown.some(
+    ({ sold, capacity }) => capacity !== undefined && sold >= CAPACITY_FROM * capacity,
+  );
   const tick = (time: number) =>
     (span > 2 * DAY_MS ? shortDayText : clockText)(new Date(time).toISOString(), visitorZone(), locale);
   return (

@@ -1,9 +1,21 @@
 /** Tables as RFC 4180 has them, safe to open in a spreadsheet. */
 import type { Entry } from '../api/types';
+import type { EventSeats } from './overview';
 import { seatsOf } from './series';
 
 type Cell = string | number | undefined;
 
+const EVENT_HEAD = [
+  'id',
+  'name',
+  'start',
+  'location',
+  'hall',
+  'sales',
+  'capacity',
+  'seats_sold',
+  'seats_left',
+];
 const HEAD = ['time', 'what', 'who', 'seats', 'capacity', 'seats_sold', 'seats_left', 'stream', 'version'];
 /** What makes a spreadsheet take a text for a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
@@ -16,6 +28,22 @@ export function csvOf(rows: Cell[][]): string {
 /** The history of an event, in the order that it is given in. */
 export function historyCsv(entries: readonly Entry[]): string {
   return csvOf([HEAD, ...entries.map(rowOf)]);
+}
+
+/** One line for each event. */
+export function eventsCsv(rows: readonly EventSeats[]): string {
+  const cells = rows.map(({ event, sales, capacity, sold, left }): Cell[] => [
+    event.id,
+    event.name,
+    event.start_time,
+    event.location?.name,
+    event.hall ?? undefined,
+    sales,
+    capacity,
+    sold,
+    left,
+  ]);
+  return csvOf([EVENT_HEAD, ...cells]);
 }
 
 function rowOf(entry: Entry): Cell[] {

@@ -3,11 +3,15 @@ import { queryOptions } from '@tanstack/react-query';
 import { api, dataOf } from '../api/client';
 import { errorOf } from '../api/problem';
 import type { Entry, Event, Place } from '../api/types';
-import { keyOf, withEntries } from './series';
+import { keyOf, netHours, withEntries } from './series';
 
 const PAGE_SIZE = 200;
 /** Of lists that are longer the beginning has to do. */
 const MOST_PAGES = 10;
+/** As many as `allPages` brings at most. */
+export const MOST_ITEMS = PAGE_SIZE * MOST_PAGES;
+const HOURS_OF_WEEK = 168;
+const SALES_MS = 10_000;
 
 interface Page<Item> {
   items: Item[];
@@ -67,6 +71,17 @@ export function placesQuery() {
       allPages<Place>((cursor) =>
         dataOf(api.GET('/locations', { params: { query: { limit: PAGE_SIZE, ...cursor } }, signal })),
       ),
+  });
+}
+
+/** Sales of all events by hour, over a week. */
+export function salesQuery() {
+  return queryOptions({
+    queryKey: ['sales'],
+    queryFn: ({ signal }) =>
+      dataOf(api.GET('/sales', { params: { query: { hours: HOURS_OF_WEEK } }, signal })),
+    select: ({ items }) => netHours(items),
+    refetchInterval: SALES_MS,
   });
 }
 

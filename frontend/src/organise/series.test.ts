@@ -1,6 +1,18 @@
 import { expect, test } from 'vitest';
 import type { Entry, Event } from '../api/types';
-import { hourlySales, isEntry, newestSeats, ratePerHour, salesNow, seriesOf, withEntries } from './series';
+import {
+  addedUp,
+  hourlyRate,
+  hourlySales,
+  isCutOff,
+  isEntry,
+  netHours,
+  newestSeats,
+  ratePerHour,
+  salesNow,
+  seriesOf,
+  withEntries,
+} from './series';
 
 const NOW = Date.parse('2030-06-01T12:00:00Z');
 const MINUTE_MS = 60_000;
@@ -103,4 +115,26 @@ test('an event is on sale as soon as its history says so', () => {
   expect(salesNow({ ...event, sales_start: '2030-06-02T00:00:00Z' }, AGAIN, NOW)).toBe('not_started');
   expect(salesNow({ ...event, sales_end: '2030-06-01T00:00:00Z' }, AGAIN, NOW)).toBe('ended');
   expect(salesNow({ ...event, status: 'cancelled' }, AGAIN, NOW)).toBe('cancelled');
+});
+
+test('a history that does not begin at its beginning is cut off', () => {
+  expect(isCutOff(ALL)).toBe(false);
+  expect(isCutOff([CREATED])).toBe(false);
+  expect(isCutOff([AGAIN, RETURNED, BOOKED, CREATED])).toBe(true);
+});
+
+test('hours add up, and the last one has only just begun', () => {
+  const hours = netHours([
+    { start: '2030-06-01T10:00:00Z', seats_booked: 5, seats_cancelled: 1 },
+    { start: '2030-06-01T11:00:00Z', seats_booked: 0, seats_cancelled: 2 },
+    { start: '2030-06-01T12:00:00Z', seats_booked: 4, seats_cancelled: 0 },
+  ]);
+  expect(hours.map(({ seats }) => seats)).toEqual([4, -2, 4]);
+  const now = NOW + 30 * MINUTE_MS;
+  const points = addedUp(hours, now);
+  expect(points.map(({ sold }) => sold)).toEqual([0, 4, 2, 6]);
+  expect(points.at(-1)?.time).toBe(now);
+  expect(hourlyRate(hours, now, 2)).toBeCloseTo(2 / 1.5);
+  expect(hourlyRate(hours, now, 1)).toBe(4);
+  expect(hourlyRate([], now, 6)).toBe(0);
 });

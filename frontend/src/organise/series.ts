@@ -1,12 +1,13 @@
-/** What the history of an event says about its sales. Entries come newest first. */
-import type { Entry, Event } from '../api/types';
+/** What histories and hours say about sales. Entries come newest first, hours oldest first. */
+import type { Entry, Event, HourSales } from '../api/types';
 import { salesOf, type Sales } from '../events/sales';
 
 export interface Point {
   /** In milliseconds. */
   time: number;
   sold: number;
-  capacity: number;
+  /** Undefined where it is not one number. */
+  capacity: number | undefined;
 }
 
 export interface Hour {
@@ -104,6 +105,37 @@ export function hourlySales(entries: readonly Entry[], now: number, hours: numbe
     const start = now - (hours - index) * HOUR_MS;
     return { start, seats: netSeats(entries, start, start + HOUR_MS) };
   });
+}
+
+/** Entries are missing at the old end: there were more than are asked for. */
+export function isCutOff(entries: readonly Entry[]): boolean {
+  return inventoryOf(entries)[0]?.version !== 1 && inventoryOf(entries).length > 0;
+}
+
+/** Hours as the API has them, without seats that were returned. */
+export function netHours(hours: readonly HourSales[]): Hour[] {
+  return hours.map(({ start, seats_booked: booked, seats_cancelled: cancelled }) => ({
+    start: Date.parse(start),
+    seats: booked - cancelled,
+  }));
+}
+
+/** Seats sold since the first hour began, at the end of each. */
+export function addedUp(hours: readonly Hour[], now: number): Point[] {
+  let sold = 0;
+  const ends = hours.map(({ start, seats }) => {
+    sold += seats;
+    return { time: Math.min(start + HOUR_MS, Math.max(start, now)), sold, capacity: undefined };
+  });
+  return [{ time: hours[0]?.start ?? now, sold: 0, capacity: undefined }, ...ends];
+}
+
+/** Seats sold per hour over the latest of the hours, of which the last has just begun. */
+export function hourlyRate(hours: readonly Hour[], now: number, count: number): number {
+  const latest = hours.slice(-count);
+  const seats = latest.reduce((sum, hour) => sum + hour.seats, 0);
+  const span = (now - (latest[0]?.start ?? now)) / HOUR_MS;
+  return seats / Math.max(1, span);
 }
 
 function netSeats(entries: readonly Entry[], after: number, until: number): number {

@@ -226,6 +226,16 @@ const de: Texts = {
   'organise.overTime': 'Verkaufte Plätze im Lauf der Zeit',
   'organise.byHour_one': 'Verkaufte Plätze in der letzten Stunde',
   'organise.byHour_other': 'Verkaufte Plätze je Stunde, letzte {{count, number}} Stunden',
+  'organise.overDays_one': 'Verkaufte Plätze am letzten Tag',
+  'organise.overDays_other': 'Verkaufte Plätze in den letzten {{count, number}} Tagen',
+  'organise.exportEvents': 'Veranstaltungen exportieren (CSV)',
+  'organise.eventsShown_one': 'Nur die nächste {{count, number}} Veranstaltung wird gezeigt und gezählt.',
+  'organise.eventsShown_other':
+    'Nur die nächsten {{count, number}} Veranstaltungen werden gezeigt und gezählt.',
+  'organise.entriesShown_one':
+    'Die Diagramme zeigen die letzte {{count, number}} Änderung; der Export enthält alle.',
+  'organise.entriesShown_other':
+    'Die Diagramme zeigen die letzten {{count, number}} Änderungen; der Export enthält alle.',
   'organise.noSales': 'In dieser Zeit wurde nichts verkauft.',
   'organise.asTable': 'Als Tabelle zeigen',
   'organise.time': 'Zeit',

@@ -218,6 +218,15 @@ const en = {
   'organise.overTime': 'Seats sold over time',
   'organise.byHour_one': 'Seats sold in the last hour',
   'organise.byHour_other': 'Seats sold by hour, last {{count, number}} hours',
+  'organise.overDays_one': 'Seats sold in the last day',
+  'organise.overDays_other': 'Seats sold in the last {{count, number}} days',
+  'organise.exportEvents': 'Export events (CSV)',
+  'organise.eventsShown_one': 'Only the next {{count, number}} event is shown and counted.',
+  'organise.eventsShown_other': 'Only the next {{count, number}} events are shown and counted.',
+  'organise.entriesShown_one':
+    'The charts show the latest {{count, number}} change; the export has them all.',
+  'organise.entriesShown_other':
+    'The charts show the latest {{count, number}} changes; the export has them all.',
   'organise.noSales': 'Nothing sold in this time.',
   'organise.asTable': 'Show as a table',
   'organise.time': 'Time',

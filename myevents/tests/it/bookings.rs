@@ -245,3 +245,45 @@ async fn users_have_names_and_bookings() {
     assert_eq!(unknown.faulty_fields(), ["user_id"]);
     platform.stop().await;
 }
+
+#[tokio::test]
+async fn sales_are_told_hour_by_hour() {
+    let platform = platform().await;
+    let client = platform.client();
+    let ids = [event_with_seats(&client, 9).await, event_with_seats(&client, 9).await];
+    let nothing = client.get("/sales").await.expect(200);
+    let items = nothing["items"].as_array().unwrap();
+    assert_eq!(items.len(), 24);
+    assert!(items.iter().all(|hour| hour["seats_booked"] == 0));
+
+    let mut booked = Vec::new();
+    for (id, seats) in [(&ids[0], 2), (&ids[0], 3), (&ids[1], 4)] {
+        booked.push(book(&client, id, json!({ "seats": seats })).await.expect(201));
+    }
+    let path = format!("/bookings/{}", booked[1]["id"].as_str().unwrap());
+    let token = client
+        .delete(&path)
+        .await
+        .header("consistency-token")
+        .map(str::to_owned);
+    assert!(token.is_some());
+    eventually("all of it is counted", || async {
+        let sales = client.get("/sales?hours=2").await.expect(200);
+        let hours = sales["items"].as_array().unwrap();
+        // The hour may have ended meanwhile.
+        let sum = |field: &str| hours.iter().filter_map(|hour| hour[field].as_u64()).sum::<u64>();
+        assert_eq!(hours.len(), 2);
+        ((sum("seats_booked"), sum("seats_cancelled")) == (9, 3)).then_some(())
+    })
+    .await;
+    for hours in ["0", "169", "many", "-1", ""] {
+        let refused = client.get(&format!("/sales?hours={hours}")).await;
+        assert_eq!(refused.status, 422, "{hours}");
+        assert_eq!(refused.faulty_fields(), ["hours"], "{hours}");
+    }
+    let hour = &client.get("/sales?hours=168").await.expect(200)["items"][167];
+    let start: Timestamp = hour["start"].as_str().unwrap().parse().unwrap();
+    assert_eq!(start.as_second() % 3_600, 0);
+    assert!(start <= Timestamp::now());
+    platform.stop().await;
+}

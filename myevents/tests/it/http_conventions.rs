@@ -1011,6 +1011,20 @@ async fn head_is_answered_as_get_is_without_the_body() {
 }
 
 #[tokio::test]
+async fn the_page_is_built_on_this_description() {
+    let platform = platform().await;
+    let served = platform.client().get("/openapi.json").await.expect(200);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../frontend/src/api/openapi.json");
+    let known: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let is_known = served == known;
+    assert!(
+        is_known,
+        "the API has changed: `npm run api` in frontend, beside `make run`, takes it over"
+    );
+    platform.stop().await;
+}
+
+#[tokio::test]
 async fn the_bookings_port_describes_its_own_routes_only() {
     let platform = platform().await;
     let document = platform.client_of("booking API").get("/openapi.json").await.expect(200);

@@ -1,0 +1,55 @@
+/** How sales of all events go: as they add up over a week, and hour by hour over a day. */
+import type { UseQueryResult } from '@tanstack/react-query';
+import { useTranslation } from 'react-i18next';
+import { LoadFailed } from '../layout/LoadFailed';
+import { Bone } from '../layout/Skeleton';
+import controls from '../style/controls.module.css';
+import { classes } from '../style/classes';
+import page from './Page.module.css';
+import { addedUp, type Hour } from './series';
+import { SoldByHour, SoldOverTime } from './SoldCharts';
+
+const HOURS_SHOWN = 24;
+const HOURS_OF_DAY = 24;
+
+export function SalesCharts({ sales }: { sales: UseQueryResult<Hour[]> }) {
+  const { t } = useTranslation();
+  const { data: hours, error, dataUpdatedAt: now, refetch } = sales;
+  if (hours === undefined) {
+    return error === null ? (
+      <ChartSkeletons />
+    ) : (
+      <LoadFailed
+        isPage={false}
+        title={t('organise.historyFailed')}
+        error={error}
+        retry={() => void refetch()}
+      />
+    );
+  }
+  const days = Math.ceil(hours.length / HOURS_OF_DAY);
+  return (
+    <div className={page.section}>
+      <SoldOverTime
+        title={t('organise.overDays', { count: days })}
+        isEmpty={hours.every(({ seats }) => seats === 0)}
+        points={addedUp(hours, now)}
+        now={now}
+      />
+      <SoldByHour hours={hours.slice(-HOURS_SHOWN)} />
+    </div>
+  );
+}
+
+function ChartSkeletons() {
+  return (
+    <div className={page.section} aria-hidden="true">
+      {[1, 2].map((row) => (
+        <div key={row} className={classes(controls.card, page.skeleton)}>
+          <Bone shape="line" />
+          <Bone shape="shortLine" />
+        </div>
+      ))}
+    </div>
+  );
+}
