@@ -100,7 +100,8 @@ develop: frontend/node_modules/.package-lock.json ## Serve the page with hot rel
 	cd frontend && npm run dev
 
 browser:
-	@command -v chromium >/dev/null || { echo "Installing Chromium for tests"; apt-get update -q && apt-get install -qy chromium; }
+	@{ command -v chromium && command -v nginx; } >/dev/null || { \
+		echo "Installing Chromium and nginx for tests"; apt-get update -q && apt-get install -qy chromium nginx-light; }
 
 test-page: tools driver-tools page browser ## Test the page: its logic, and in a browser against a platform of its own
 	cargo build --locked --package myevents
@@ -158,3 +159,4 @@ driver-tools: tools
 
 clean: ## Remove everything that was built
 	cargo clean
+	rm -rf frontend/dist frontend/node_modules

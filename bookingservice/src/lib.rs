@@ -35,7 +35,7 @@ use crate::sales_metrics::SalesMetrics;
 use crate::users::Users;
 use crate::views::bookings::BookingsView;
 use crate::views::inventories::InventoriesView;
-use crate::views::sales::SalesView;
+use crate::views::sales::{LatestSales, SalesView};
 
 /// Its name in settings, group names and metrics, and its ports.
 pub const DEFAULTS: Defaults = Defaults {
@@ -92,6 +92,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
         views,
         policies,
         sales,
+        latest_sales: LatestSales::default(),
         clock,
     };
     let api = Api {

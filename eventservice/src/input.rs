@@ -131,7 +131,7 @@ impl NewEvent {
         let event = Self {
             description: form.optional(&["description"], form::text(0, 10_000)),
             image_url: form.optional(&["image_url"], url),
-            organiser: form.optional(&["organiser", "organizer"], form::id),
+            organiser: form.optional(&["organiser", "organizer"], organiser),
             duration,
             location_id: None,
             location: None,
@@ -351,6 +351,14 @@ fn time_zone(value: &Value) -> Reading<String> {
     match TimeZone::get(&name) {
         Ok(_) => Ok(name),
         Err(_) => Err("must be an IANA time zone such as Europe/Berlin".to_owned()),
+    }
+}
+
+/// Who organises: a name, or the id of a user.
+fn organiser(value: &Value) -> Reading<String> {
+    match value {
+        Value::Number(_) => form::id(value),
+        _ => form::line(1, 200)(value),
     }
 }
 

@@ -1,7 +1,20 @@
 /** A server that stops and starts under an open page. Needs a platform of its own. */
-import { expect, test } from '@playwright/test';
+import { test as base, expect, type APIRequestContext } from '@playwright/test';
 import { bookAway, makeEvent } from './data';
 import { OwnPlatform, ownProgram } from './ownPlatform';
+
+const test = base.extend<{ platform: OwnPlatform; api: APIRequestContext }>({
+  platform: async ({}, lend) => {
+    const platform = await OwnPlatform.start();
+    await lend(platform);
+    await platform.remove();
+  },
+  api: async ({ platform, playwright }, lend) => {
+    const api = await playwright.request.newContext({ baseURL: platform.page });
+    await lend(api);
+    await api.dispose();
+  },
+});
 
 const AWAY = /cannot be reached/;
 
@@ -9,11 +22,10 @@ test.skip(ownProgram() === undefined, 'a platform that the tests have not starte
 
 test('while the server is away the page says so, and then goes on by itself', async ({
   page,
-  playwright,
+  platform,
+  api,
 }) => {
   test.setTimeout(90_000);
-  const platform = await OwnPlatform.start();
-  const api = await playwright.request.newContext({ baseURL: platform.page });
   const event = await makeEvent(api, 'Through thick and thin');
   await page.goto(`${platform.page}/e/${event.id}`);
   await expect(page.getByText('20 of 20 seats left')).toBeVisible();
@@ -28,14 +40,10 @@ test('while the server is away the page says so, and then goes on by itself', as
   await expect(page.getByText(AWAY)).toBeHidden();
   await page.goBack();
   await expect(page.getByText('19 of 20 seats left')).toBeVisible();
-  await api.dispose();
-  await platform.remove();
 });
 
-test('seats go on changing by themselves after the server was away', async ({ page, playwright }) => {
+test('seats go on changing by themselves after the server was away', async ({ page, platform, api }) => {
   test.setTimeout(90_000);
-  const platform = await OwnPlatform.start();
-  const api = await playwright.request.newContext({ baseURL: platform.page });
   const event = await makeEvent(api, 'Patience');
   await page.goto(`${platform.page}/e/${event.id}`);
   await expect(page.getByText('20 of 20 seats left')).toBeVisible();
@@ -46,6 +54,4 @@ test('seats go on changing by themselves after the server was away', async ({ pa
   await expect(page.getByText(AWAY)).toBeHidden();
   await bookAway(api, event, 5);
   await expect(page.getByText('15 of 20 seats left')).toBeVisible();
-  await api.dispose();
-  await platform.remove();
 });

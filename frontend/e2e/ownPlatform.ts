@@ -12,13 +12,21 @@ const PORTS = ['LISTEN', 'LISTEN_TLS', 'LISTEN_METRICS'];
 /** Where the page is. */
 const PAGE_PORT = 'MYEVENTS_EVENT__LISTEN';
 
+interface Addresses {
+  /** The page, and with it the API of both services. */
+  page: string;
+  bookingService: string;
+}
+
 export class OwnPlatform {
   readonly page: string;
+  readonly bookingService: string;
   private readonly folder: string;
   private process: ChildProcess | undefined;
 
-  private constructor(page: string, folder: string, process: ChildProcess) {
-    this.page = page;
+  private constructor(addresses: Addresses, folder: string, process: ChildProcess) {
+    this.page = addresses.page;
+    this.bookingService = addresses.bookingService;
     this.folder = folder;
     this.process = process;
   }
@@ -26,8 +34,8 @@ export class OwnPlatform {
   /** Starts one, ready for requests. */
   static async start(): Promise<OwnPlatform> {
     const folder = await mkdtemp(join(tmpdir(), 'myevents-page-'));
-    const { process, page } = await serve(folder, FREE_PORT);
-    return new OwnPlatform(page, folder, process);
+    const process = serve(folder, FREE_PORT);
+    return new OwnPlatform(await addressesOf(process), folder, process);
   }
 
   /** Ends the process; its data stays. */
@@ -42,7 +50,8 @@ export class OwnPlatform {
 
   /** Starts it on what it had, where it was. */
   async startAgain(): Promise<void> {
-    ({ process: this.process } = await serve(this.folder, new URL(this.page).host));
+    this.process = serve(this.folder, new URL(this.page).host);
+    await addressesOf(this.process);
   }
 
   async remove(): Promise<void> {
@@ -63,12 +72,11 @@ export async function run(...args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`myevents ${args.join(' ')} ended with ${String(code)}`);
 }
 
-async function serve(folder: string, listen: string): Promise<{ process: ChildProcess; page: string }> {
-  const platform = spawn(needed(ownProgram()), ['serve', '--data-dir', folder], {
+function serve(folder: string, listen: string): ChildProcess {
+  return spawn(needed(ownProgram()), ['serve', '--data-dir', folder], {
     env: { ...process.env, ...freePorts(), [PAGE_PORT]: listen },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  return { process: platform, page: await pageOf(platform) };
 }
 
 function freePorts(): Record<string, string> {
@@ -77,17 +85,20 @@ function freePorts(): Record<string, string> {
 }
 
 /** Reads what it says until it is ready. */
-async function pageOf(platform: ChildProcess): Promise<string> {
+async function addressesOf(platform: ChildProcess): Promise<Addresses> {
   if (platform.stdout === null) throw new Error('the platform says nothing');
-  let address: string | undefined;
-  const lines = createInterface(platform.stdout);
-  for await (const line of lines) {
-    address ??= /event\s+API\s+(http:\S+)/.exec(line)?.[1];
+  const found = new Map<string, string>();
+  for await (const line of createInterface(platform.stdout)) {
+    const [, service = '', address = ''] = /(event|booking)\s+API\s+(http:\S+)/.exec(line) ?? [];
+    found.set(service, address);
     if (line.startsWith('Ctrl-C')) break;
   }
   platform.stdout.resume();
-  if (address === undefined) throw new Error('the platform ended before it was ready');
-  return address;
+  const [page, bookingService] = [found.get('event'), found.get('booking')];
+  if (page === undefined || bookingService === undefined) {
+    throw new Error('the platform ended before it was ready');
+  }
+  return { page, bookingService };
 }
 
 function needed(program: string | undefined): string {

@@ -142,23 +142,109 @@ test('seats left change by themselves, down to sold out in words', async ({ page
   await expect(page.getByRole('button', { name: /^Book/ })).toHaveCount(0);
 });
 
-test('seats in the list change by themselves', async ({ page, request }) => {
-  test.setTimeout(60_000);
+test('seats in the list change as they sell', async ({ page, request }) => {
   const event = await makeEvent(request, 'Watched');
   await page.goto(`/?q=${encodeURIComponent(event.name)}`);
   await expect(page.getByText('20 seats left')).toBeVisible();
   await bookAway(request, event, 15);
-  // At once by stream, and within a quarter of a minute without one.
+  // Without a stream they would be asked for after a quarter of a minute.
+  await expect(page.getByText('5 seats left')).toBeVisible({ timeout: 8_000 });
+});
+
+test('seats in the list are asked for where no stream tells of them', async ({ page, request }) => {
+  test.setTimeout(60_000);
+  const event = await makeEvent(request, 'Asked for');
+  await page.route('**/stream?*', (route) => route.abort());
+  await page.goto(`/?q=${encodeURIComponent(event.name)}`);
+  await expect(page.getByText('20 seats left')).toBeVisible();
+  await bookAway(request, event, 15);
   await expect(page.getByText('5 seats left')).toBeVisible({ timeout: 25_000 });
+});
+
+test('filters are set by keyboard, and the address keeps them', async ({ page, request }) => {
+  const event = await makeEvent(request, 'Filtered');
+  const soldOut = await makeEvent(request, 'Filtered', { seats: 1 });
+  await bookAway(request, soldOut, 1);
+  await page.goto('/?q=Filtered');
+  const rows = page.getByRole('heading', { level: 3 });
+  await expect(rows).toHaveCount(2);
+  await page.getByLabel('Only with free seats').press('Space');
+  await expect(rows).toHaveText([event.name]);
+  await page.getByLabel('Where').selectOption('Testland');
+  await expect(rows).toHaveText([event.name]);
+  await page.getByLabel('When').selectOption('From a date');
+  const from = page.getByLabel('From', { exact: true });
+  await from.focus();
+  await page.keyboard.type('01012099', { delay: 60 });
+  await expect(page.getByText('Nothing matches that')).toBeVisible();
+  await expect(from).toHaveValue('2099-01-01');
+  await expect(page).toHaveURL(/from=2099-01-01/);
+  await page.reload();
+  await expect(from).toHaveValue('2099-01-01');
+  await page.getByRole('button', { name: 'Clear all filters' }).click();
+  await expect(page.getByLabel('Only with free seats')).not.toBeChecked();
+  await expect(page.getByRole('searchbox')).toHaveValue('');
+});
+
+test('whoever is in the form when the last seat goes is told what stands there now', async ({
+  page,
+  request,
+}) => {
+  const event = await makeEvent(request, 'In the form', { seats: 2 });
+  await page.goto(`/e/${event.id}`);
+  await page.getByRole('button', { name: 'Book 1 seat' }).focus();
+  await bookAway(request, event, 2);
+  await expect(page.getByRole('heading', { level: 2, name: 'Sold out' })).toBeFocused();
+});
+
+test('a booking prints on one page, without what only a screen needs', async ({ page, request }) => {
+  const event = await makeEvent(request, 'On paper');
+  await book(page, event.id, 1);
+  await page.emulateMedia({ media: 'print' });
+  await expect(page.getByRole('img', { name: /QR code/ })).toBeVisible();
+  await expect(page.getByRole('heading', { name: event.name })).toBeVisible();
+  await expect(page.getByRole('navigation')).toBeHidden();
+  await expect(page.getByRole('button', { name: 'Print' })).toBeHidden();
+  const pdf = (await page.pdf({ format: 'A4' })).toString('latin1');
+  expect(pdf.match(/\/Type\s*\/Page\b/g)).toHaveLength(1);
 });
 
 test('names are shown as they are and break nothing', async ({ page, request }) => {
   const event = await makeEvent(request, `<img src=x> ${'🎉'.repeat(120)} مهرجان`);
   await page.setViewportSize({ width: 360, height: 800 });
+  const isWhole = async () => {
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(overflow, page.url()).toBeLessThanOrEqual(0);
+    expect(await page.locator('img[src="x"]').count(), page.url()).toBe(0);
+  };
+  await book(page, event.id, 1);
+  await expect(page.getByRole('heading', { name: event.name })).toBeVisible();
+  await isWhole();
   await page.goto(`/e/${event.id}`);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(event.name);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(overflow).toBeLessThanOrEqual(0);
+  await isWhole();
+  for (const path of [
+    `/?q=${encodeURIComponent('مهرجان')}`,
+    '/me',
+    '/organise',
+    `/organise/events/${event.id}`,
+  ]) {
+    await page.goto(path);
+    await expect(page.getByText(event.name).first()).toBeVisible();
+    await isWhole();
+  }
+});
+
+test('numbers and times are written as Germans write them', async ({ browser, request }) => {
+  const event = await makeEvent(request, 'Auf Deutsch', { seats: 1200 });
+  const context = await browser.newContext({ locale: 'de-DE', timezoneId: 'Europe/Berlin' });
+  const page = await context.newPage();
+  await page.goto(`/e/${event.id}`);
+  await expect(page.getByText('1.200 von 1.200 Plätzen frei')).toBeVisible();
+  await expect(page.getByText(/in deiner Zeitzone/)).toBeVisible();
+  await page.getByRole('button', { name: '1 Platz buchen' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Du bist dabei' })).toBeVisible();
+  await context.close();
 });
 
 test('speaks German where the browser does, and English when asked', async ({ browser }) => {

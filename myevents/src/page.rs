@@ -10,12 +10,12 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::guard::{self, Guard};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, AcceptEncoding, Encoding, Header, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use chassis::http::Problem;
 use chassis::http::routing::resource;
 use chassis::http::server::Routes;
+use chassis::http::{Problem, conditional};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_embed::{Embed, EmbeddedFile};
@@ -40,7 +40,8 @@ struct Served {
     plain: Bytes,
     gzip: Bytes,
     content_type: String,
-    tag: String,
+    plain_tag: String,
+    gzip_tag: String,
 }
 
 static SERVED: LazyLock<HashMap<String, Served>> = LazyLock::new(|| {
@@ -104,27 +105,31 @@ async fn asset(http: HttpRequest, file: web::Path<String>) -> Result<HttpRespons
 impl Served {
     fn of(file: EmbeddedFile) -> Self {
         let plain = Bytes::from(file.data.into_owned());
+        let digest = hex::encode(&file.metadata.sha256_hash()[..8]);
         Self {
             gzip: gzip(&plain),
             plain,
             content_type: with_charset(file.metadata.mimetype()),
-            tag: format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..8])),
+            plain_tag: format!("\"{digest}\""),
+            gzip_tag: format!("\"{digest}-gzip\""),
         }
     }
 
     fn respond(&self, http: &HttpRequest, status: StatusCode, cache: &'static str) -> HttpResponse {
+        let is_gzip = takes_gzip(http);
+        let tag = if is_gzip { &self.gzip_tag } else { &self.plain_tag };
         let mut response = HttpResponse::build(status);
         response
             .insert_header((header::CACHE_CONTROL, cache))
-            .insert_header((header::VARY, "Accept-Encoding"))
+            .insert_header((header::VARY, "Accept-Encoding, Accept"))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .insert_header((header::ETAG, self.tag.clone()));
-        if says(http, header::IF_NONE_MATCH, &self.tag) && status == StatusCode::OK {
+            .insert_header((header::ETAG, tag.clone()));
+        if status == StatusCode::OK && conditional::matches_none(http, tag) {
             response.status(StatusCode::NOT_MODIFIED);
             return response.finish();
         }
         response.insert_header((header::CONTENT_TYPE, self.content_type.clone()));
-        if !says(http, header::ACCEPT_ENCODING, "gzip") {
+        if !is_gzip {
             return response.body(self.plain.clone());
         }
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
@@ -147,9 +152,10 @@ fn with_charset(kind: &str) -> String {
     }
 }
 
-fn says(http: &HttpRequest, name: header::HeaderName, word: &str) -> bool {
-    let mut values = http.headers().get_all(name);
-    values.any(|value| value.to_str().is_ok_and(|text| text.contains(word)))
+fn takes_gzip(http: &HttpRequest) -> bool {
+    let known = [Encoding::gzip(), Encoding::identity()];
+    let accepted = AcceptEncoding::parse(http).ok();
+    accepted.and_then(|accepted| accepted.negotiate(known.iter())) == Some(Encoding::gzip())
 }
 
 /// Browsers ask for documents like this, and nobody else does.

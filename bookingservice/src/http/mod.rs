@@ -26,6 +26,7 @@ use crate::domain::user::User;
 use crate::live::Live;
 use crate::sales_metrics::SalesMetrics;
 use crate::users::Users;
+use crate::views::sales::LatestSales;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -41,6 +42,7 @@ pub(crate) struct BookingApi {
     /// How far events have become inventories.
     pub(crate) policies: Progress,
     pub(crate) sales: SalesMetrics,
+    pub(crate) latest_sales: LatestSales,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::BookingApi;
-use crate::views::sales::{self, Hour, Sales};
+use crate::views::sales::{Hour, Sales};
 
 const USUAL_HOURS: u32 = 24;
 /// A week.
@@ -19,7 +19,7 @@ const MOST_HOURS: u32 = 168;
 /// How sales went, hour by hour.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SalesReply {
-    /// Oldest first, without a gap; the last one is the hour that is now.
+    /// Oldest first, without a gap up to the hour that is now.
     items: Vec<HourReply>,
 }
 
@@ -36,8 +36,8 @@ struct HourReply {
 
 /// Seats booked and cancelled in each of the latest hours, over all events
 ///
-/// Where more events were sold than one answer may look at (100,000, counted anew in each hour), the oldest hours are left
-/// out.
+/// Where more events were sold than one answer may look at (50,000, counted anew in each hour), the oldest hours are left out.
+/// One answer is reckoned at a time, and serves all who have asked before it was begun.
 #[utoipa::path(get, path = "/sales", operation_id = "listSales", tag = "bookings",
     params(("hours" = Option<u32>, Query, description = "How many, 1 to 168; 24 by default")),
     responses(
@@ -50,7 +50,8 @@ pub(super) async fn by_hour(http: HttpRequest, api: web::Data<BookingApi>) -> Re
     let hours = form.optional(&["hours"], form::integer_in_text(1, MOST_HOURS));
     form.finish().map_err(Problem::invalid)?;
     Token::of(&http)?.wait(&api.views.progress).await?;
-    let found = sales::latest(&api.views, api.clock.now(), hours.unwrap_or(USUAL_HOURS)).await?;
+    let count = hours.unwrap_or(USUAL_HOURS);
+    let found = api.latest_sales.hours(&api.views, api.clock.now(), count).await?;
     let items = found.iter().filter_map(HourReply::of).collect();
     Ok(HttpResponse::Ok().json(SalesReply { items }))
 }

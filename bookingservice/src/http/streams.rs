@@ -21,11 +21,13 @@ const ONLY_RULE: &str = "must be availability";
 ///
 /// Begins with `availability`: what is left now. Then comes a message for each entry of the inventory's history, named as the
 /// entry is (`event.booked`, `booking.cancelled`) and with its JSON. With `only=availability` there are no entries, but
-/// `availability` again where it has changed, the last of several changes at a time.
+/// `availability` again for each new version, of several at a time the last one. What time alone changes, as sales that begin,
+/// is not told.
 ///
 /// A message's id is the inventory's version. Whoever comes back with `Last-Event-ID`, to whichever replica, goes on behind
-/// that version, nothing left out and nothing twice. `resume` is the last message to a reader that was too slow
-/// (`too_slow`), or where the store failed (`unavailable`): come back.
+/// that version, nothing left out and nothing twice; with `only=availability` it begins with what is left now in any case.
+/// `resume` is the last message to a reader that was too slow (`too_slow`), or where the store failed (`unavailable`): come
+/// back. Where too many streams are open a browser's EventSource gives up, so try anew after a while.
 #[utoipa::path(get, path = "/events/{id}/stream", operation_id = "followEvent", tag = "live",
     params(
         ("id" = String, Path),
@@ -56,7 +58,7 @@ pub(super) async fn of_event(
     find_inventory(&api, &event_id).await?;
     let (live, stream, place) = (api.live.clone(), inventory_of(&event_id)?, place(&api)?);
     if only_availability {
-        let listener = Availabilities::open(live, stream, after, place).await?;
+        let listener = Availabilities::open(live, &stream, place).await?;
         return Ok(sse::respond(&http, listener.messages(), api.closing.clone()));
     }
     let listener = Everything::open(live, stream, after, place).await?;
@@ -67,7 +69,8 @@ pub(super) async fn of_event(
 ///
 /// Begins with the picture as it is: one or several `snapshot`, the last of which says `is_complete`. Then `availability` for
 /// each event whose seats have changed, the last of several changes at a time; it may tell once more what the picture
-/// already has, so compare `version`. Whoever comes back gets the picture anew. `resume` is the last message, as above.
+/// already has, so compare `version`. Whoever comes back gets the picture anew. `resume` is the last message, as above, and also
+/// where the service's views were replaced by others (`views_changed`).
 #[utoipa::path(get, path = "/stream", operation_id = "followAll", tag = "live",
     params(("events" = Option<String>, Query, description = "Ids of events, separated by commas, at most 200")),
     responses(

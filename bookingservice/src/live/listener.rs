@@ -1,6 +1,6 @@
 //! One who listens: to all that happens to an event, to what is left of it, or to what is left of many.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,15 +15,17 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::news::{News, Told, joined};
+use super::news::{News, joined, one_behind_the_other};
 use super::picture::{self, Parts};
-use super::watchers::OfAll;
+use super::watchers::{Left, OfAll};
 use super::{Live, Place};
 
 /// Entries that are read at a time by who is behind.
 const PAGE: usize = 200;
 /// A reader that was told more by another replica waits for this one to get there.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Time to take the picture of all events.
+const LONGEST_PICTURE: Duration = Duration::from_secs(60);
 
 /// Hears all that happens to an event, nothing twice and without a gap.
 pub(crate) struct Everything {
@@ -54,8 +56,9 @@ pub(crate) struct Overview {
     /// Of which events; of all where none are named.
     only: Option<BTreeSet<String>>,
     came: Instant,
-    /// Parts of the first picture that are still to be told; `None` before it is drawn.
+    /// Parts of the first picture, and how many of them are told; `None` where it is not held.
     picture: Option<(Parts, usize)>,
+    is_shown: bool,
     is_over: bool,
     _place: Place,
 }
@@ -142,21 +145,14 @@ impl Everything {
 }
 
 impl Availabilities {
-    /// Begins with what is left now, unless that is what the reader saw last.
-    pub(crate) async fn open(
-        live: Live,
-        stream: StreamId,
-        after: Option<u64>,
-        place: Place,
-    ) -> Result<Self, StoreError> {
+    /// Begins with what is left now, whatever the reader saw last: time alone may have begun or ended its sales.
+    pub(crate) async fn open(live: Live, stream: &StreamId, place: Place) -> Result<Self, StoreError> {
         let news = live.watchers.subscribe(stream.entity_id());
         let now = live.availability(stream.entity_id()).await?;
-        let last = now.as_ref().map_or(0, |told| told.version);
-        let first = now.filter(|_| after != Some(last)).map(|told| told.message);
         Ok(Self {
             news,
-            first,
-            last,
+            last: now.as_ref().map_or(0, |told| told.version),
+            first: now.map(|told| told.message),
             _place: place,
         })
     }
@@ -196,6 +192,7 @@ impl Overview {
             live,
             only,
             picture: None,
+            is_shown: false,
             is_over: false,
             _place: place,
         }
@@ -212,12 +209,11 @@ impl Overview {
         if self.is_over {
             return None;
         }
-        match self.next_part().await {
-            Ok(Some(part)) => return Some(part),
-            Ok(None) => {}
-            Err(error) => {
-                self.is_over = true;
-                return Some(broken(&error));
+        if !self.is_shown {
+            match self.next_part().await {
+                Ok(Some(part)) => return Some(part),
+                Ok(None) => self.is_shown = true,
+                Err(error) => return Some(self.end(broken(&error))),
             }
         }
         loop {
@@ -230,12 +226,16 @@ impl Overview {
                 Err(RecvError::Lagged(_)) => slow(&self.live),
                 Err(RecvError::Closed) => return None,
             };
-            self.is_over = true;
-            return Some(last);
+            return Some(self.end(last));
         }
     }
 
-    /// `None` where the picture is told.
+    fn end(&mut self, last: Bytes) -> Bytes {
+        self.is_over = true;
+        last
+    }
+
+    /// `None` where the picture is told. Nobody keeps one from others by taking it too slowly.
     async fn next_part(&mut self) -> Result<Option<Bytes>, StoreError> {
         if self.picture.is_none() {
             self.picture = Some((self.draw().await?, 0));
@@ -243,10 +243,14 @@ impl Overview {
         let Some((parts, told)) = &mut self.picture else {
             return Ok(None);
         };
+        if *told > 0 && self.came.elapsed() > LONGEST_PICTURE {
+            self.picture = None;
+            return Ok(Some(self.end(slow(&self.live))));
+        }
         let part = parts.get(*told).cloned();
         *told += 1;
         if part.is_none() {
-            *parts = Parts::default();
+            self.picture = None;
         }
         Ok(part)
     }
@@ -261,17 +265,12 @@ impl Overview {
     }
 
     /// Those of the messages that are of its events, one behind the other.
-    fn wanted(&self, left: &HashMap<String, Told>) -> Option<Bytes> {
-        let messages = |told: Vec<&Told>| {
-            told.iter()
-                .flat_map(|told| told.message.iter().copied())
-                .collect::<Bytes>()
+    fn wanted(&self, left: &Left) -> Option<Bytes> {
+        let messages = match &self.only {
+            Some(only) => one_behind_the_other(only.iter().filter_map(|id| left.each.get(id))),
+            None => left.all.clone(),
         };
-        let told: Vec<&Told> = match &self.only {
-            Some(only) => only.iter().filter_map(|id| left.get(id)).collect(),
-            None => left.values().collect(),
-        };
-        (!told.is_empty()).then(|| messages(told))
+        (!messages.is_empty()).then_some(messages)
     }
 }
 

@@ -27,7 +27,7 @@ use persistence::StoreError;
 use prometheus::Registry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 pub(crate) use listener::{Availabilities, Everything, Overview};
 
@@ -37,7 +37,8 @@ use news::{News, Told, availability};
 use picture::Pictures;
 use watchers::Watchers;
 
-/// Streams that may be open at a time in one process; each costs a connection and some ten kilobytes.
+/// Streams that may be open at a time in one process; each costs a connection, some ten kilobytes, and
+/// for a while what it is told first.
 const MOST_STREAMS: usize = 20_000;
 /// Files and connections that are for everything else.
 const OTHER_FILES: usize = 1_000;
@@ -82,7 +83,7 @@ impl Live {
         clock: Arc<dyn Clock>,
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
-        let places = open_files::raise_limit().saturating_sub(OTHER_FILES).min(MOST_STREAMS);
+        let places = open_files::left_by(OTHER_FILES).min(MOST_STREAMS);
         Ok(Self {
             views,
             feed,
@@ -137,29 +138,37 @@ impl Live {
 
     /// Returns whether anybody may have heard something.
     async fn tell_news(&self, moves: &mut Moves) -> Result<bool, StoreError> {
-        let look = moves.look(|| self.watchers.streams()).await?;
+        let is_wanted = |stream: &StreamId| stream.is(StreamKind::Inventory) && self.watchers.watch(stream.entity_id());
+        let look = moves.look(is_wanted, || self.watchers.streams()).await?;
         if look.is_anew {
             self.watchers.begin_anew();
         }
-        let is_wanted =
-            |(stream, _): &(StreamId, u64)| stream.is(StreamKind::Inventory) && self.watchers.watch(stream.entity_id());
-        let wanted: Vec<_> = look.moved.into_iter().filter(is_wanted).collect();
-        for some in wanted.chunks(TOGETHER) {
+        for some in look.moved.chunks(TOGETHER) {
             if let Err(error) = self.tell(some).await {
                 moves.forget();
                 return Err(error);
             }
         }
-        Ok(!wanted.is_empty())
+        Ok(!look.moved.is_empty())
     }
 
-    /// Tells of inventories that have come to these versions.
+    /// Tells of inventories that have come to these versions. One that cannot be read silences no other.
     async fn tell(&self, moved: &[(StreamId, u64)]) -> Result<(), StoreError> {
-        let ids: Vec<&str> = moved.iter().map(|(stream, _)| stream.entity_id()).collect();
-        let standings = self.availabilities(&ids).await?;
+        let standings = match self.standings(moved).await {
+            Err(StoreError::Broken(_)) => self.legible_standings(moved).await?,
+            read => read?,
+        };
         let each = moved.iter().cloned().map(|(stream, version)| {
             let standing = standings.get(stream.entity_id()).cloned();
-            async move { self.tell_one(&stream, version, standing).await }
+            async move {
+                match self.tell_one(&stream, version, standing).await {
+                    Err(error @ StoreError::Broken(_)) => {
+                        error!(%stream, %error, "nothing is told of it");
+                        Ok(())
+                    }
+                    told => told,
+                }
+            }
         });
         let each: Vec<_> = each.collect();
         stream::iter(each)
@@ -196,11 +205,24 @@ impl Live {
         }
     }
 
-    async fn availabilities(&self, event_ids: &[&str]) -> Result<HashMap<String, Told>, StoreError> {
-        let found: Vec<(String, InventoryDocument)> = self.views.get_many(inventories::COLLECTION, event_ids).await?;
+    async fn standings(&self, moved: &[(StreamId, u64)]) -> Result<HashMap<String, Told>, StoreError> {
+        let ids: Vec<&str> = moved.iter().map(|(stream, _)| stream.entity_id()).collect();
+        let found: Vec<(String, InventoryDocument)> = self.views.get_many(inventories::COLLECTION, &ids).await?;
         let now = self.clock.now();
         let told = |(id, document): (String, InventoryDocument)| Some((id, availability(&document, now)?));
         Ok(found.into_iter().filter_map(told).collect())
+    }
+
+    /// The same one by one, without those that cannot be read.
+    async fn legible_standings(&self, moved: &[(StreamId, u64)]) -> Result<HashMap<String, Told>, StoreError> {
+        let mut all = HashMap::new();
+        for one in moved {
+            match self.standings(std::slice::from_ref(one)).await {
+                Err(error @ StoreError::Broken(_)) => error!(stream = %one.0, %error, "what is left is not told"),
+                read => all.extend(read?),
+            }
+        }
+        Ok(all)
     }
 
     /// What is left of an event; `None` where it is not known or was never opened.

@@ -67,6 +67,13 @@ pub(super) fn joined(entries: Vec<Entry>) -> (Bytes, Vec<(u64, usize)>) {
     (messages.freeze(), starts)
 }
 
+/// Messages as one.
+pub(super) fn one_behind_the_other<'a>(told: impl Iterator<Item = &'a Told>) -> Bytes {
+    let mut all = BytesMut::new();
+    told.for_each(|told| all.extend_from_slice(&told.message));
+    all.freeze()
+}
+
 /// `None` before it was opened.
 pub(super) fn availability(document: &InventoryDocument, now: Timestamp) -> Option<Told> {
     let terms = document.terms.as_ref()?;

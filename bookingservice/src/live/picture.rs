@@ -3,7 +3,7 @@
 //! To draw it goes through all inventories. So those who wait for one at the same time share it, and one is drawn at a
 //! time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use chassis::http::sse::message;
@@ -21,22 +21,33 @@ use crate::views::inventories::{self, InventoryDocument};
 /// Events in a part.
 const PART: usize = 200;
 
-/// The last picture of all events, and when it was begun.
+/// Pictures that are held at a time by readers who take them slowly.
+const MOST_HELD: usize = 8;
+
+/// The pictures of all events that are still held, and when each was begun, oldest first.
 #[derive(Default)]
-pub(super) struct Pictures(Mutex<Option<(Instant, Parts)>>);
+pub(super) struct Pictures(Mutex<Vec<(Instant, Weak<[Bytes]>)>>);
 
 /// Messages that come one behind the other.
 pub(super) type Parts = Arc<[Bytes]>;
 
 /// Of all that are still to come, as they are now or were after `came`: who listens from then on misses nothing.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where too many are held.
 pub(super) async fn of_all(live: &Live, came: Instant) -> Result<Parts, StoreError> {
-    let mut last = live.pictures.0.lock().await;
-    if let Some((_, parts)) = last.as_ref().filter(|(begun, _)| *begun >= came) {
-        return Ok(Arc::clone(parts));
+    let mut held = live.pictures.0.lock().await;
+    held.retain(|(_, parts)| parts.strong_count() > 0);
+    let newest = held.last().filter(|(begun, _)| *begun >= came);
+    if let Some(parts) = newest.and_then(|(_, parts)| parts.upgrade()) {
+        return Ok(parts);
+    }
+    if held.len() >= MOST_HELD {
+        return Err(StoreError::Unavailable("too many slow readers".into()));
     }
     let begun = Instant::now();
     let parts: Parts = draw(live).await?.into();
-    *last = Some((begun, Arc::clone(&parts)));
+    held.push((begun, Arc::downgrade(&parts)));
     Ok(parts)
 }
 

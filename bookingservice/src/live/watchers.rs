@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use contracts::{StreamId, StreamKind};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::{Receiver, Sender};
 
-use super::news::{News, Told};
+use super::news::{News, Told, one_behind_the_other};
 
 /// What was told last is kept for readers that are behind: so many pieces of news.
 const RING: usize = 16;
@@ -25,9 +26,15 @@ pub(super) struct Watchers {
 #[derive(Clone)]
 pub(super) enum OfAll {
     /// What is left of some.
-    Left(Arc<HashMap<String, Told>>),
+    Left(Arc<Left>),
     /// Other views are live: nobody knows what has changed until then.
     Anew,
+}
+
+/// What is left of some events: each message, and all of them one behind the other.
+pub(super) struct Left {
+    pub(super) each: HashMap<String, Told>,
+    pub(super) all: Bytes,
 }
 
 /// An event that somebody watches.
@@ -111,9 +118,10 @@ impl Watchers {
     }
 
     /// What is left of some events, to who listens to all.
-    pub(super) fn tell_all(&self, left: HashMap<String, Told>) {
+    pub(super) fn tell_all(&self, each: HashMap<String, Told>) {
+        let all = one_behind_the_other(each.values());
         // There may be nobody.
-        let _ = self.all.send(OfAll::Left(Arc::new(left)));
+        let _ = self.all.send(OfAll::Left(Arc::new(Left { each, all })));
     }
 
     /// Other views are live.

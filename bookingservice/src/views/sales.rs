@@ -5,6 +5,8 @@
 //! of ids. It must not know whose hours are asked for.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use chassis::Recorded;
@@ -13,12 +15,13 @@ use contracts::DomainEvent;
 use jiff::Timestamp;
 use persistence::{BY_ID, Bound, Cursor, Index, Query, StoreError};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 const COLLECTION: &str = "sales";
 const SECONDS_OF_HOUR: i64 = 3_600;
 /// Documents that are read together, and at most for one answer.
 const TOGETHER: usize = 1_000;
-const MOST: usize = 100_000;
+const MOST: usize = 50_000;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sales {
@@ -31,7 +34,7 @@ pub(crate) struct Sales {
 pub(crate) struct Hour(i64);
 
 /// Some hours, without a gap.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Hours {
     first: Hour,
     sales: VecDeque<Sales>,
@@ -61,13 +64,45 @@ impl View for SalesView {
     }
 }
 
-/// The latest of `most` hours up to that of `now`: fewer, where more was sold in them than is read for one answer.
-pub(crate) async fn latest(views: &LiveViews, now: Timestamp, most: u32) -> Result<Hours, StoreError> {
-    let last = Hour::of(now);
-    let mut hours = Hours::of(Hour(last.0 - i64::from(most) + 1), most);
+/// Answers who asks for the latest hours: one answer is reckoned at a time, and serves all who came before it was begun.
+#[derive(Clone, Default)]
+pub(crate) struct LatestSales(Arc<Mutex<Option<Answer>>>);
+
+struct Answer {
+    begun: Instant,
+    /// Hours that were asked for.
+    count: u32,
+    hours: Hours,
+}
+
+impl LatestSales {
+    /// The latest `count` hours up to that of `now`: fewer, where more was sold in them than is read for one answer.
+    pub(crate) async fn hours(&self, views: &LiveViews, now: Timestamp, count: u32) -> Result<Hours, StoreError> {
+        let came = Instant::now();
+        let mut last = self.0.lock().await;
+        if let Some(answer) = last.as_ref()
+            && answer.begun >= came
+            && answer.count >= count
+        {
+            return Ok(answer.hours.latest(count));
+        }
+        let begun = Instant::now();
+        let hours = read(views, Hour::of(now), count).await?;
+        *last = Some(Answer {
+            begun,
+            count,
+            hours: hours.clone(),
+        });
+        Ok(hours)
+    }
+}
+
+/// So many hours up to the last one.
+async fn read(views: &LiveViews, last: Hour, count: u32) -> Result<Hours, StoreError> {
+    let mut hours = Hours::of(Hour(last.0 - i64::from(count) + 1), count);
     let (mut after, mut left) = (None, MOST);
-    while let Some(limit) = Some(left.min(TOGETHER)).filter(|limit| *limit > 0) {
-        let query = newest_first(hours.first, last, after, limit);
+    while left > 0 {
+        let query = newest_first(hours.first, last, after, left.min(TOGETHER));
         let (found, next): (Vec<(String, Sales)>, _) = views.find(COLLECTION, query).await?;
         left -= found.len();
         for (id, sales) in found {
@@ -163,6 +198,14 @@ impl Hours {
         }
     }
 
+    fn latest(&self, count: u32) -> Self {
+        let mut latest = self.clone();
+        while latest.sales.len() > count as usize && latest.sales.pop_front().is_some() {
+            latest.first.0 += 1;
+        }
+        latest
+    }
+
     /// Without those up to one that was not read to its end.
     fn behind(mut self, hour: Option<Hour>) -> Self {
         while hour.is_some_and(|hour| self.first <= hour) && self.sales.pop_front().is_some() {
@@ -202,5 +245,14 @@ mod tests {
         assert_eq!(all.len(), 4);
         let rest: Vec<_> = hours.behind(Some(Hour(11))).iter().collect();
         assert_eq!(rest, [(Hour(12), sold(0)), (Hour(13), sold(7))]);
+    }
+
+    #[test]
+    fn of_more_hours_the_latest_are_taken() {
+        let mut hours = Hours::of(Hour(10), 4);
+        hours.add(Some(Hour(13)), sold(7));
+        let latest: Vec<_> = hours.latest(2).iter().collect();
+        assert_eq!(latest, [(Hour(12), sold(0)), (Hour(13), sold(7))]);
+        assert_eq!(hours.latest(9).iter().count(), 4);
     }
 }

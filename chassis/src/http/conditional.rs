@@ -73,7 +73,8 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<u64>, Problem> {
     Ok(Some(version))
 }
 
-fn matches_none(request: &HttpRequest, tag: &str) -> bool {
+/// Whether the client has what has this tag already.
+pub fn matches_none(request: &HttpRequest, tag: &str) -> bool {
     let Some(value) = text_of(request, &header::IF_NONE_MATCH) else {
         return false;
     };

@@ -5,6 +5,7 @@
 //! that are followed by name are asked for then, too, whatever the clocks say. It must not know what a stream is about.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use contracts::StreamId;
 use persistence::StoreError;
@@ -13,8 +14,8 @@ use super::{Generation, LiveProgress};
 use crate::consumer::progress::{Moved, now_ms};
 
 /// A record may be written by a clock that is so far behind, or be seen so late.
-const USUALLY_LATE_MS: i64 = 2_000;
-const LATEST_MS: i64 = 60_000;
+const USUALLY_LATE: Duration = Duration::from_secs(2);
+const LATEST: Duration = Duration::from_secs(60);
 /// One look in so many goes back as far as the latest may be.
 const LONG_LOOKS: u32 = 20;
 /// Records that are asked for together.
@@ -27,6 +28,8 @@ pub struct Moves {
     /// Versions that were told, and when they were reached.
     told: HashMap<StreamId, (u64, i64)>,
     looks: u32,
+    /// Other views are live, and no look has told so.
+    is_anew: bool,
 }
 
 /// What a look has found.
@@ -44,6 +47,8 @@ struct Place {
     newest_ms: i64,
     /// What is older is no news: views that were built anew have written everything of late.
     oldest_ms: i64,
+    /// Since when nothing newer was seen.
+    quiet_since: Instant,
 }
 
 impl Moves {
@@ -53,22 +58,29 @@ impl Moves {
             place: None,
             told: HashMap::new(),
             looks: 0,
+            is_anew: false,
         }
     }
 
-    /// What has moved since the last look; the first one also tells some of what moved a moment before. `followed` names,
-    /// now and then, the streams of which nothing may be missed.
-    pub async fn look(&mut self, followed: impl FnOnce() -> Vec<StreamId>) -> Result<Look, StoreError> {
-        let (is_anew, newest_ms, oldest_ms) = self.place().await?;
+    /// What has moved since the last look of those streams that are wanted; the first one also tells some of what moved
+    /// before. `followed` names, now and then, the streams of which nothing may be missed.
+    pub async fn look(
+        &mut self,
+        is_wanted: impl Fn(&StreamId) -> bool,
+        followed: impl FnOnce() -> Vec<StreamId>,
+    ) -> Result<Look, StoreError> {
+        let newest_ms = self.take_place().await?;
         let is_long = self.looks.is_multiple_of(LONG_LOOKS);
-        let late = if is_long { LATEST_MS } else { USUALLY_LATE_MS };
-        let mut found = self.moved_since((newest_ms - late).max(oldest_ms)).await?;
+        let mut moved = self
+            .news(if is_long { LATEST } else { USUALLY_LATE }, is_wanted)
+            .await?;
         if is_long {
-            found.extend(self.versions(&followed(), newest_ms).await?);
+            let versions = self.versions(&followed(), newest_ms).await?;
+            moved.extend(versions.into_iter().filter_map(|moved| self.note(moved)));
         }
         self.looks = self.looks.wrapping_add(1);
-        let moved = found.into_iter().filter_map(|moved| self.note(moved)).collect();
-        self.told.retain(|_, (_, moved_ms)| *moved_ms >= newest_ms - LATEST_MS);
+        self.told.retain(|_, (_, moved_ms)| *moved_ms >= newest_ms - ms(LATEST));
+        let is_anew = std::mem::take(&mut self.is_anew);
         Ok(Look { moved, is_anew })
     }
 
@@ -78,32 +90,44 @@ impl Moves {
         self.looks = 0;
     }
 
-    /// Whether other views are live than before; the newest record that is known, and the oldest that counts.
-    async fn place(&mut self) -> Result<(bool, i64, i64), StoreError> {
+    /// Goes on where the last look was, or begins with the views that are live. Returns the newest record that is known.
+    async fn take_place(&mut self) -> Result<i64, StoreError> {
         let generation = self.progress.generation();
         if let Some(place) = self.place.as_mut().filter(|place| place.generation == generation) {
             // A clock that was ahead, and was set right, would hide what is written from now on.
             place.newest_ms = place.newest_ms.min(now_ms());
-            place.oldest_ms = place.oldest_ms.min(place.newest_ms - USUALLY_LATE_MS);
-            return Ok((false, place.newest_ms, place.oldest_ms));
+            place.oldest_ms = place.oldest_ms.min(place.newest_ms - ms(USUALLY_LATE));
+            return Ok(place.newest_ms);
         }
         let newest_ms = self.progress.newest_move().await?.unwrap_or(i64::MAX).min(now_ms());
-        let oldest_ms = newest_ms - USUALLY_LATE_MS;
-        let before = self.place.replace(Place {
+        self.is_anew = self.place.is_some();
+        let late = if self.is_anew { USUALLY_LATE } else { LATEST };
+        self.place = Some(Place {
             generation,
             newest_ms,
-            oldest_ms,
+            oldest_ms: newest_ms - ms(late),
+            quiet_since: Instant::now(),
         });
         self.forget();
-        Ok((before.is_some(), newest_ms, oldest_ms))
+        Ok(newest_ms)
     }
 
-    async fn moved_since(&self, since_ms: i64) -> Result<Vec<Moved>, StoreError> {
-        let (mut all, mut after) = (Vec::new(), None);
+    /// What has moved of late, of what was not told.
+    async fn news(
+        &mut self,
+        late: Duration,
+        is_wanted: impl Fn(&StreamId) -> bool,
+    ) -> Result<Vec<(StreamId, u64)>, StoreError> {
+        let since_ms = self.place.as_ref().map_or(i64::MIN, |place| place.since_ms(late));
+        let (mut news, mut after) = (Vec::new(), None);
         loop {
-            let (moved, next) = self.progress.moved(since_ms, after).await?;
-            all.extend(moved);
-            let Some(next) = next else { return Ok(all) };
+            let (found, next) = self.progress.moved(since_ms, after).await?;
+            if let (Some(place), Some(newest_ms)) = (&mut self.place, found.iter().map(|moved| moved.moved_ms).max()) {
+                place.see(newest_ms);
+            }
+            let wanted = found.into_iter().filter(|moved| is_wanted(&moved.stream));
+            news.extend(wanted.filter_map(|moved| self.note(moved)));
+            let Some(next) = next else { return Ok(news) };
             after = Some(next);
         }
     }
@@ -123,12 +147,30 @@ impl Moves {
     }
 
     fn note(&mut self, moved: Moved) -> Option<(StreamId, u64)> {
-        if let Some(place) = &mut self.place {
-            place.newest_ms = place.newest_ms.max(moved.moved_ms);
-        }
         let told = self.told.entry(moved.stream.clone()).or_default();
         let is_news = told.0 < moved.version;
         *told = (told.0.max(moved.version), moved.moved_ms.max(told.1));
         is_news.then_some((moved.stream, moved.version))
     }
+}
+
+impl Place {
+    /// From where on to look. What may come so late has come by now where it has been quiet for longer.
+    fn since_ms(&self, late: Duration) -> i64 {
+        if self.quiet_since.elapsed() > late + USUALLY_LATE {
+            return self.newest_ms;
+        }
+        (self.newest_ms - ms(late)).max(self.oldest_ms)
+    }
+
+    fn see(&mut self, moved_ms: i64) {
+        if moved_ms > self.newest_ms {
+            self.newest_ms = moved_ms;
+            self.quiet_since = Instant::now();
+        }
+    }
+}
+
+fn ms(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

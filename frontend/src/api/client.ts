@@ -58,9 +58,11 @@ interface Reply<Data> {
   response: Response;
 }
 
-/** What a call has brought; whatever else comes of it is thrown as an `ApiError`. */
+/** What a call has brought; whatever else comes of it, as a reply that breaks off, is thrown as an `ApiError`. */
 export async function dataOf<Data>(call: Promise<Reply<Data>>): Promise<Data> {
-  const { data, error, response } = await call;
+  const { data, error, response } = await call.catch((failure: unknown) => {
+    throw isAbort(failure) || failure instanceof ApiError ? failure : new ApiError('away');
+  });
   if (data === undefined) {
     throw errorOf(response, error);
   }

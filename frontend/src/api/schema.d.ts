@@ -174,11 +174,13 @@ export interface paths {
          * What happens to an event's seats, as it happens (Server-Sent Events).
          * @description Begins with `availability`: what is left now. Then comes a message for each entry of the inventory's history, named as the
          *     entry is (`event.booked`, `booking.cancelled`) and with its JSON. With `only=availability` there are no entries, but
-         *     `availability` again where it has changed, the last of several changes at a time.
+         *     `availability` again for each new version, of several at a time the last one. What time alone changes, as sales that begin,
+         *     is not told.
          *
          *     A message's id is the inventory's version. Whoever comes back with `Last-Event-ID`, to whichever replica, goes on behind
-         *     that version, nothing left out and nothing twice. `resume` is the last message to a reader that was too slow
-         *     (`too_slow`), or where the store failed (`unavailable`): come back.
+         *     that version, nothing left out and nothing twice; with `only=availability` it begins with what is left now in any case.
+         *     `resume` is the last message to a reader that was too slow (`too_slow`), or where the store failed (`unavailable`): come
+         *     back. Where too many streams are open a browser's EventSource gives up, so try anew after a while.
          */
         get: operations["followEvent"];
         put?: never;
@@ -271,8 +273,8 @@ export interface paths {
         };
         /**
          * Seats booked and cancelled in each of the latest hours, over all events
-         * @description Where more events were sold than one answer may look at (100,000, counted anew in each hour), the oldest hours are left
-         *     out.
+         * @description Where more events were sold than one answer may look at (50,000, counted anew in each hour), the oldest hours are left out.
+         *     One answer is reckoned at a time, and serves all who have asked before it was begun.
          */
         get: operations["listSales"];
         put?: never;
@@ -294,7 +296,8 @@ export interface paths {
          * What is left of all events that are still to come, or of those that are named, as it changes (Server-Sent Events).
          * @description Begins with the picture as it is: one or several `snapshot`, the last of which says `is_complete`. Then `availability` for
          *     each event whose seats have changed, the last of several changes at a time; it may tell once more what the picture
-         *     already has, so compare `version`. Whoever comes back gets the picture anew. `resume` is the last message, as above.
+         *     already has, so compare `version`. Whoever comes back gets the picture anew. `resume` is the last message, as above, and also
+         *     where the service's views were replaced by others (`views_changed`).
          */
         get: operations["followAll"];
         put?: never;
@@ -884,7 +887,7 @@ export interface components {
         };
         /** @description How sales went, hour by hour. */
         SalesReply: {
-            /** @description Oldest first, without a gap; the last one is the hour that is now. */
+            /** @description Oldest first, without a gap up to the hour that is now. */
             items: components["schemas"]["HourReply"][];
         };
         /**

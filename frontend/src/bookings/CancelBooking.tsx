@@ -19,7 +19,7 @@ export function CancelBooking({ booking, className, onDone }: Props) {
       name={t('booking.cancelNamed', { name: isolated(booking.event_name) })}
       text={t('booking.cancel')}
     >
-      {(close) => <CancelQuestion booking={booking} close={close} onDone={onDone} />}
+      {(close, hold) => <CancelQuestion booking={booking} close={close} hold={hold} onDone={onDone} />}
     </AskFirst>
   );
 }
@@ -27,10 +27,11 @@ export function CancelBooking({ booking, className, onDone }: Props) {
 interface QuestionProps {
   booking: Booking;
   close: () => void;
+  hold: (isHeld: boolean) => void;
   onDone: (cancelled: Booking) => void;
 }
 
-function CancelQuestion({ booking, close, onDone }: QuestionProps) {
+function CancelQuestion({ booking, close, hold, onDone }: QuestionProps) {
   const { t } = useTranslation();
   const cancelling = useCancelBooking(booking, (cancelled) => {
     close();
@@ -44,6 +45,7 @@ function CancelQuestion({ booking, close, onDone }: QuestionProps) {
       act={t('cancel.do')}
       acting={cancelling}
       close={close}
+      hold={hold}
     />
   );
 }

@@ -42,7 +42,9 @@ function Bookings({ guest }: { guest: string }) {
   const { t } = useTranslation();
   const query = useInfiniteQuery(myBookingsQuery(guest));
   const bookings = query.data?.pages.flatMap((page) => page.items) ?? [];
-  const { events, areComing } = useEventsOf(bookings);
+  const { events, coming } = useEventsOf(bookings);
+  // Before its event is there nobody knows whether a booking is past.
+  const shown = bookings.filter(({ event_id: id }) => !coming.has(id));
   if (query.isError && query.data === undefined) {
     return (
       <LoadFailed
@@ -53,8 +55,7 @@ function Bookings({ guest }: { guest: string }) {
       />
     );
   }
-  // Before the events are there nobody knows which bookings are past.
-  if (query.isPending || areComing) {
+  if (query.isPending || (shown.length === 0 && bookings.length > 0)) {
     return <BookingsSkeleton />;
   }
   if (bookings.length === 0) {
@@ -62,7 +63,7 @@ function Bookings({ guest }: { guest: string }) {
   }
   return (
     <>
-      <BookingSections bookings={bookings} events={events} />
+      <BookingSections bookings={shown} events={events} />
       {query.hasNextPage && (
         <MoreButton
           isLoading={query.isFetchingNextPage}
@@ -76,11 +77,12 @@ function Bookings({ guest }: { guest: string }) {
 
 type Events = ReadonlyMap<string, Event>;
 
-function useEventsOf(bookings: Booking[]): { events: Events; areComing: boolean } {
+function useEventsOf(bookings: Booking[]): { events: Events; coming: ReadonlySet<string> } {
   const ids = [...new Set(bookings.map((booking) => booking.event_id))];
   const replies = useQueries({ queries: ids.map(eventQuery) });
   const events = replies.flatMap(({ data }) => (data === undefined ? [] : [[data.id, data] as const]));
-  return { events: new Map(events), areComing: replies.some((reply) => reply.isPending) };
+  const coming = ids.filter((_, index) => replies[index]?.isPending);
+  return { events: new Map(events), coming: new Set(coming) };
 }
 
 function BookingSections({ bookings, events }: { bookings: Booking[]; events: Events }) {

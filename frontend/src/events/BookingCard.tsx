@@ -1,15 +1,15 @@
 /** The card beside an event: how many seats are left and the form, or in words why it cannot be booked. */
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect, useId } from 'react';
+import { useCallback, useEffect, useId, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Availability, Event } from '../api/types';
-import { dayText, knownZone, momentText, visitorZone } from '../format/time';
+import { dayText, knownZone, visitorMoment } from '../format/time';
 import { useLocale } from '../format/useFormat';
 import { availabilityQuery, useLiveAvailability } from '../live/useLiveAvailability';
 import controls from '../style/controls.module.css';
 import { classes } from '../style/classes';
 import styles from './BookingCard.module.css';
-import { BookingForm } from './BookingForm';
+import { BookingForm, Refusal } from './BookingForm';
 import { CalmStatus } from './CalmStatus';
 import { eventQuery } from './queries';
 import { isOlderThan, salesOf, seatsInAll, seatsLeft, type Sales } from './sales';
@@ -27,19 +27,23 @@ export function BookingCard({ event }: { event: Event }) {
   const booking = useBooking(event.id);
   // What the booking under way has taken is no reason to take its form away.
   const isOnSale = sales === 'on_sale' || booking.isSaving;
+  const { title, onFormGone } = useFocusKept(isOnSale);
   return (
     <section className={classes(controls.card, styles.card)} aria-labelledby={heading}>
       <CalmStatus text={isOnSale ? t('sales.left', { count: left }) : t(`book.${sales}.title`)} />
-      <h2 id={heading} className={styles.heading}>
+      <h2 ref={title} tabIndex={-1} id={heading} className={styles.heading}>
         {isOnSale ? t('book.title') : t(`book.${sales}.title`)}
       </h2>
       {isOnSale ? (
         <>
           <SeatsMeter left={left} total={seatsInAll(event, live)} />
-          <BookingForm event={event} live={live} booking={booking} />
+          <BookingForm event={event} live={live} booking={booking} onGone={onFormGone} />
         </>
       ) : (
-        <NotOnSale event={event} sales={sales} />
+        <>
+          <Refusal error={booking.error} />
+          <NotOnSale event={event} sales={sales} />
+        </>
       )}
     </section>
   );
@@ -49,7 +53,7 @@ function NotOnSale({ event, sales }: { event: Event; sales: Exclude<Sales, 'on_s
   const { t } = useTranslation();
   const locale = useLocale();
   if (sales === 'not_started') {
-    const time = momentText(event.sales_start ?? event.start_time, visitorZone(), locale);
+    const time = visitorMoment(event.sales_start ?? event.start_time, event.location?.time_zone, locale);
     return <p className={styles.why}>{t('book.not_started.text', { time })}</p>;
   }
   if (sales === 'over') {
@@ -59,28 +63,49 @@ function NotOnSale({ event, sales }: { event: Event; sales: Exclude<Sales, 'on_s
   return <p className={styles.why}>{t(`book.${sales}.text`)}</p>;
 }
 
+/** Whoever was in the form when it went finds what stands there now. */
+function useFocusKept(isOnSale: boolean) {
+  const title = useRef<HTMLHeadingElement>(null);
+  const hadFocus = useRef(false);
+  useEffect(() => {
+    if (!isOnSale && hadFocus.current) {
+      title.current?.focus({ preventScroll: true });
+    }
+    hadFocus.current = false;
+  }, [isOnSale]);
+  const onFormGone = useCallback((had: boolean) => {
+    hadFocus.current = had;
+  }, []);
+  return { title, onFormGone };
+}
+
 const CATCH_UP_MS = 2_000;
 
 /** What has been read of the event is read anew while the seats tell of something else, and when it is time. */
 function useKeptUpToDate(event: Event, live: Availability | undefined): void {
   const client = useQueryClient();
   const { id } = event;
-  const isBehind = isOlderThan(event, live);
+  // What sales should have ceased to be by now, by the visitor's clock; the server's may be behind.
+  const [due, setDue] = useState<Sales>();
+  const isBehind = isOlderThan(event, live) || salesOf(event, live) === due;
   useEffect(() => {
     if (!isBehind) {
       return undefined;
     }
-    const read = () => void client.invalidateQueries(eventQuery(id));
+    const read = () => {
+      void client.invalidateQueries(eventQuery(id));
+      void client.invalidateQueries(availabilityQuery(id));
+    };
     read();
     const timer = window.setInterval(read, CATCH_UP_MS);
     return () => {
       window.clearInterval(timer);
     };
   }, [client, id, isBehind]);
-  const readAnew = () => {
-    void client.invalidateQueries(eventQuery(id));
-    void client.invalidateQueries(availabilityQuery(id));
-  };
-  useAtTime(event.sales_start ?? undefined, readAnew);
-  useAtTime(event.sales_end, readAnew);
+  useAtTime(event.sales_start ?? undefined, () => {
+    setDue('not_started');
+  });
+  useAtTime(event.sales_end, () => {
+    setDue('on_sale');
+  });
 }

@@ -1,5 +1,5 @@
 /** Seats and one button. */
-import { useState } from 'react';
+import { useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError } from '../api/problem';
 import type { Availability, Event } from '../api/types';
@@ -14,10 +14,19 @@ interface Props {
   event: Event;
   live: Availability | undefined;
   booking: SeatBooking;
+  /** Called when it goes: whether it had the focus. It stays the same function. */
+  onGone: (hadFocus: boolean) => void;
 }
 
-export function BookingForm({ event, live, booking }: Props) {
+export function BookingForm({ event, live, booking, onGone }: Props) {
   const { t } = useTranslation();
+  const form = useRef<HTMLFormElement>(null);
+  useLayoutEffect(() => {
+    const shown = form.current;
+    return () => {
+      onGone(shown?.contains(document.activeElement) ?? false);
+    };
+  }, [onGone]);
   const [wanted, setWanted] = useState(1);
   const left = fewest(seatsLeft(event, live), leftByRefusal(booking.error));
   const limit = live?.max_seats_per_booking ?? event.max_seats_per_booking ?? USUAL_MOST;
@@ -25,6 +34,7 @@ export function BookingForm({ event, live, booking }: Props) {
   const seats = booking.isSaving ? booking.seats : seatsWithin(wanted, most);
   return (
     <form
+      ref={form}
       className={styles.form}
       onSubmit={(submit) => {
         submit.preventDefault();
@@ -55,9 +65,15 @@ function Outcome({ booking }: { booking: SeatBooking }) {
   return (
     <div role="status" className={styles.outcome}>
       {booking.isRetrying && <p className={controls.notice}>{t('book.retrying')}</p>}
-      {booking.error !== null && <p className={controls.alert}>{problemText(t, booking.error)}</p>}
+      <Refusal error={booking.error} />
     </div>
   );
+}
+
+/** Why the last attempt has not led to a booking, if it has not. */
+export function Refusal({ error }: { error: Error | null }) {
+  const { t } = useTranslation();
+  return error === null ? null : <p className={controls.alert}>{problemText(t, error)}</p>;
 }
 
 /** A refusal knows what is left better than what was shown before it. */

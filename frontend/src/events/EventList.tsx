@@ -1,11 +1,11 @@
 /** The events that were found, by day, more of them as one scrolls; and what is shown where there are none. */
-import { useInfiniteQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { LoadFailed } from '../layout/LoadFailed';
 import { Message } from '../layout/Message';
 import { LoadingText } from '../layout/Skeleton';
 import { NO_SEATS, useLiveSeats } from '../live/useLiveSeats';
+import { useStreamBreaks } from '../live/useStreamBreaks';
 import { classes } from '../style/classes';
 import { CalmStatus } from './CalmStatus';
 import { DaySkeleton, EventDays } from './EventDays';
@@ -16,6 +16,8 @@ import { eventsQuery } from './queries';
 
 /** Seats are asked for this often where they do not come by stream. */
 const POLL_MS = 15_000;
+/** And this often where they do: no stream tells of what time alone changes. */
+const CLOCK_MS = 60_000;
 
 interface Props {
   filters: Filters;
@@ -57,15 +59,17 @@ export function EventList({ filters, onChange }: Props) {
 }
 
 function useEvents(filters: Filters) {
-  const [isLive, setLive] = useState(true);
-  const query = useInfiniteQuery({ ...eventsQuery(filters), refetchInterval: isLive ? false : POLL_MS });
+  const client = useQueryClient();
+  const { queryKey } = eventsQuery(filters);
+  const stream = useStreamBreaks(() => void client.invalidateQueries({ queryKey }));
+  const interval = stream.isLive ? CLOCK_MS : POLL_MS;
+  const query = useInfiniteQuery({ ...eventsQuery(filters), refetchInterval: interval });
   const events = query.data?.pages.flatMap((page) => page.items) ?? [];
   const seats = useLiveSeats(
     events.map((event) => event.id),
-    setLive,
+    stream.onLive,
   );
-  // Without the stream what it has brought is of the past; what is asked for is newer.
-  return { query, events, seats: isLive ? seats : NO_SEATS };
+  return { query, events, seats: stream.counts(query.dataUpdatedAt) ? seats : NO_SEATS };
 }
 
 function NothingFound({ filters, onChange }: Props) {

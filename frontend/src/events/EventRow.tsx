@@ -1,4 +1,5 @@
 /** One event in a list; all of it leads to the event's page. */
+import { memo } from 'react';
 import { Link } from 'react-router';
 import type { Availability, Event } from '../api/types';
 import { clockText, knownZone, showSameClock, visitorZone, zoneText } from '../format/time';
@@ -10,7 +11,13 @@ import { imageOf } from './sales';
 import { FROM_LIST } from './BackToList';
 import { SeatsBadge } from './SeatsBadge';
 
-export function EventRow({ event, live }: { event: Event; live: Availability | undefined }) {
+interface Props {
+  event: Event;
+  live: Availability | undefined;
+}
+
+/** Drawn anew only when its own seats have changed. */
+export const EventRow = memo(function EventRow({ event, live }: Props) {
   const image = imageOf(event);
   return (
     <li className={classes(controls.linkedCard, styles.row)}>
@@ -39,7 +46,7 @@ export function EventRow({ event, live }: { event: Event; live: Availability | u
       )}
     </li>
   );
-}
+});
 
 /** By the clock of the place, whose zone is only worth naming where the visitor's clock shows something else. */
 function StartTime({ event }: { event: Event }) {

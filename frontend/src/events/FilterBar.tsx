@@ -8,6 +8,7 @@ import { countriesQuery } from './queries';
 import controls from '../style/controls.module.css';
 import { classes } from '../style/classes';
 import { SearchField } from './SearchField';
+import { useTyped } from './useTyped';
 
 interface Props {
   filters: Filters;
@@ -61,18 +62,24 @@ function WhenFilter({ filters, onChange }: Props) {
         <option value="from">{t('list.when.from')}</option>
       </select>
       {filters.when === 'from' && (
-        <input
-          type="date"
-          className={styles.date}
-          aria-label={t('list.from')}
-          value={filters.from}
-          onChange={({ target }) => {
-            onChange({ from: target.value });
+        <DateField
+          day={filters.from}
+          onChange={(from) => {
+            onChange({ from });
           }}
         />
       )}
     </>
   );
+}
+
+/** While a year is typed digit by digit there are days on the way that nobody means. */
+const DATE_PAUSE_MS = 700;
+
+function DateField({ day, onChange }: { day: string; onChange: (day: string) => void }) {
+  const { t } = useTranslation();
+  const typed = useTyped(day, DATE_PAUSE_MS, onChange);
+  return <input {...typed} type="date" className={styles.date} aria-label={t('list.from')} />;
 }
 
 function WhereFilter({ filters, onChange }: Props) {

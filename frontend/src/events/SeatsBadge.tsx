@@ -1,7 +1,7 @@
 /** In a few words whether an event can be booked: seats left, or why not. */
 import { useTranslation } from 'react-i18next';
 import type { Availability, Event } from '../api/types';
-import { momentText, visitorZone } from '../format/time';
+import { visitorMoment } from '../format/time';
 import { useLocale } from '../format/useFormat';
 import controls from '../style/controls.module.css';
 import { areFew, salesOf, seatsLeft } from './sales';
@@ -27,7 +27,7 @@ function Words({ event, live }: { event: Event; live: Availability | undefined }
   }
   const start = event.sales_start;
   if (sales === 'not_started' && typeof start === 'string') {
-    const time = momentText(start, visitorZone(), locale);
+    const time = visitorMoment(start, event.location?.time_zone, locale);
     return <p className={controls.chip}>{t('sales.startsAt', { time })}</p>;
   }
   return <p className={controls.chip}>{t(`sales.${sales}`)}</p>;

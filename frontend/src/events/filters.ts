@@ -86,7 +86,7 @@ function between(from: Date, to: Date): { from: string; to: string } {
   return { from: from.toISOString(), to: to.toISOString() };
 }
 
-/** Whoever edits the address may write a day that no calendar has. */
+/** Whoever edits the address may write a day that no calendar has, or one before all that the API knows. */
 function startingAt(day: Date): { from?: string } {
-  return Number.isNaN(day.getTime()) ? {} : { from: day.toISOString() };
+  return day.getTime() >= 0 ? { from: day.toISOString() } : {};
 }

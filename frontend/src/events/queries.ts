@@ -1,6 +1,8 @@
 /** What the pages ask about events. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { allPages, PAGE_SIZE as PLACES_PAGE } from '../api/allPages';
 import { api, dataOf } from '../api/client';
+import type { Place } from '../api/types';
 import { queryOf, type Filters } from './filters';
 
 const PAGE_SIZE = 20;
@@ -32,9 +34,12 @@ export function eventsQuery(filters: Filters) {
 export function countriesQuery(locale: string) {
   return queryOptions({
     queryKey: ['countries'],
-    queryFn: ({ signal }) => dataOf(api.GET('/locations', { params: { query: { limit: 200 } }, signal })),
-    select: (page) => {
-      const countries = new Set(page.items.map((place) => place.country).filter((name) => name !== ''));
+    queryFn: ({ signal }) =>
+      allPages<Place>((cursor) =>
+        dataOf(api.GET('/locations', { params: { query: { limit: PLACES_PAGE, ...cursor } }, signal })),
+      ),
+    select: (places) => {
+      const countries = new Set(places.map((place) => place.country).filter((name) => name !== ''));
       return [...countries].sort((one, other) => one.localeCompare(other, locale));
     },
     staleTime: PLACES_FRESH_MS,

@@ -24,7 +24,9 @@ export function salesOf(event: Event, live: Availability | undefined): Sales {
   if (event.status === 'cancelled') {
     return 'cancelled';
   }
-  if (live !== undefined) {
+  // Nothing is told when sales begin; whoever knows of it knows better.
+  const hasBegun = live?.status === 'not_started' && event.bookable;
+  if (live !== undefined && !hasBegun) {
     return live.status;
   }
   return event.bookable ? 'on_sale' : BECAUSE[event.not_bookable_because ?? 'opening'];

@@ -2,7 +2,8 @@
  * Books, exactly once.
  *
  * What is tried again after a failure that passes, by itself or by the visitor, carries the same Idempotency-Key, so a
- * booking whose reply was lost is found instead of made again. A double click is one attempt.
+ * booking whose reply was lost is found instead of made again. A double click is one attempt, and so is that of a visitor
+ * who leaves while it is under way, comes back and asks for the same.
  */
 import { useMutation, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
@@ -22,21 +23,26 @@ interface Attempt {
   key: string;
 }
 
+/** By event: of which nobody knows yet what has become. */
+const attempts = new Map<string, Attempt>();
+
 export type SeatBooking = ReturnType<typeof useBooking>;
 
 export function useBooking(eventId: string) {
   const client = useQueryClient();
   const navigate = useNavigate();
-  const attempt = useRef<Attempt>(undefined);
   const isUnderway = useRef(false);
   const mutation = useMutation({
     mutationFn: (tried: Attempt) => bookSeats(eventId, tried),
     ...retriedUpTo(MOST_RETRIES),
     onSuccess: (booking) => {
+      attempts.delete(eventId);
       keepBooking(client, booking);
     },
     onError: (error) => {
-      attempt.current = isPassing(error) ? attempt.current : undefined;
+      if (!isPassing(error)) {
+        attempts.delete(eventId);
+      }
       void client.invalidateQueries(availabilityQuery(eventId));
       void client.invalidateQueries(eventQuery(eventId));
     },
@@ -49,9 +55,11 @@ export function useBooking(eventId: string) {
       return;
     }
     isUnderway.current = true;
-    attempt.current = attempt.current?.seats === seats ? attempt.current : { seats, key: randomHex(16) };
+    const known = attempts.get(eventId);
+    const attempt = known?.seats === seats ? known : { seats, key: randomHex(16) };
+    attempts.set(eventId, attempt);
     // Given here, this happens only while the visitor is still on the page.
-    mutation.mutate(attempt.current, { onSuccess: (booking) => void showBooking(navigate, booking) });
+    mutation.mutate(attempt, { onSuccess: (booking) => void showBooking(navigate, booking) });
   };
   /** Takes the error of the last attempt away. */
   const forget = () => {

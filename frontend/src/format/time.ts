@@ -10,13 +10,23 @@ const CLOCK: Options = { timeStyle: 'short' };
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
+const zones = new Map<string, string>();
+const VISITOR_ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 export function visitorZone(): string {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return VISITOR_ZONE;
 }
 
 export function knownZone(zone: string | undefined): string {
+  const name = zone || 'UTC';
+  const known = zones.get(name) ?? resolved(name);
+  zones.set(name, known);
+  return known;
+}
+
+function resolved(zone: string): string {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone || 'UTC' }).resolvedOptions().timeZone;
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone;
   } catch {
     return 'UTC';
   }
@@ -50,7 +60,15 @@ export function clockRange(start: string, end: string, zone: string, locale: str
 
 /** Sat, 1 Jun 2030, 18:00, for moments that need both in one line. */
 export function momentText(time: string, zone: string, locale: string): string {
-  return format(locale, zone, { ...SHORT_DAY, ...HOUR, year: 'numeric' }).format(new Date(time));
+  const day = format(locale, zone, { ...SHORT_DAY, year: 'numeric' }).format(new Date(time));
+  return `${day}, ${clockText(time, zone, locale)}`;
+}
+
+/** The same by the visitor's clock, with its zone where the place's shows something else. */
+export function visitorMoment(time: string, placeZone: string | undefined, locale: string): string {
+  const zone = visitorZone();
+  const name = showSameClock(time, zone, knownZone(placeZone)) ? '' : ` ${zoneText(time, zone, locale)}`;
+  return momentText(time, zone, locale) + name;
 }
 
 /** GMT+2, CET, MST: short, as the locale has it. */

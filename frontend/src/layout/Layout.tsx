@@ -12,8 +12,12 @@ export function Layout() {
   const { t } = useTranslation();
   const { key } = useLocation();
   const [firstKey] = useState(key);
+  const [hasNavigated, setNavigated] = useState(false);
+  if (key !== firstKey && !hasNavigated) {
+    setNavigated(true);
+  }
   return (
-    <HasNavigated value={key !== firstKey}>
+    <HasNavigated value={hasNavigated}>
       <a href="#content" className={styles.skip}>
         {t('app.skip')}
       </a>

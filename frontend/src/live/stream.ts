@@ -11,7 +11,7 @@ const MOST_WAIT_MS = 60_000;
 export type Messages = Record<string, (data: unknown) => void>;
 
 interface Stream {
-  path: string;
+  path: () => string;
   messages: Messages;
   onLive: (isLive: boolean) => void;
   source: EventSource | undefined;
@@ -19,8 +19,24 @@ interface Stream {
   failures: number;
 }
 
-/** Hands each message to the function of its name, and tells whether the stream flows. Returns what closes it. */
-export function openStream(path: string, messages: Messages, onLive: (isLive: boolean) => void): () => void {
+/** For who is up to date only once a first message has come: passes on that the stream has broken, not that it is open. */
+export function onlyBreaks(onLive: (isLive: boolean) => void): (isLive: boolean) => void {
+  return (isLive) => {
+    if (!isLive) {
+      onLive(false);
+    }
+  };
+}
+
+/**
+ * Hands each message to the function of its name, and tells whether the stream flows. `path` is asked each time the stream
+ * is opened. Returns what closes it.
+ */
+export function openStream(
+  path: () => string,
+  messages: Messages,
+  onLive: (isLive: boolean) => void,
+): () => void {
   const stream: Stream = { path, messages, onLive, source: undefined, timer: undefined, failures: 0 };
   const followVisibility = () => {
     disconnect(stream);
@@ -37,7 +53,7 @@ export function openStream(path: string, messages: Messages, onLive: (isLive: bo
 }
 
 function connect(stream: Stream): void {
-  const source = new EventSource(stream.path);
+  const source = new EventSource(stream.path());
   stream.source = source;
   for (const [name, take] of Object.entries(stream.messages)) {
     source.addEventListener(name, (message: MessageEvent<string>) => {

@@ -31,7 +31,7 @@ export function useLiveAvailability(eventId: string): Availability | undefined {
       }
     };
     const path = `/events/${encodeURIComponent(eventId)}/stream?only=availability`;
-    return openStream(path, { availability: take }, setLive);
+    return openStream(() => path, { availability: take }, setLive);
   }, [client, eventId]);
   return query.data;
 }

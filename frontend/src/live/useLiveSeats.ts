@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'react';
 import type { Availability } from '../api/types';
 import { isAvailability, snapshotItems, withArrived } from './newer';
-import { openStream } from './stream';
+import { onlyBreaks, openStream } from './stream';
 
 /** As many as the platform takes in one stream. */
 const MOST_EVENTS = 200;
@@ -12,7 +12,7 @@ const SETTLE_MS = 300;
 export type LiveSeats = ReadonlyMap<string, Availability>;
 export const NO_SEATS: LiveSeats = new Map();
 
-/** `onLive`, which has to stay the same function, is told whether the stream flows. */
+/** `onLive`, which has to stay the same function, is told whether the seats are up to date: from the first snapshot on. */
 export function useLiveSeats(eventIds: string[], onLive: (isLive: boolean) => void): LiveSeats {
   const [seats, setSeats] = useState(NO_SEATS);
   // The last ones are those that the visitor has scrolled to.
@@ -37,6 +37,7 @@ function openLater(
   const messages = {
     snapshot: (data: unknown) => {
       take(snapshotItems(data));
+      onLive(true);
     },
     availability: (data: unknown) => {
       take(isAvailability(data) ? [data] : []);
@@ -44,7 +45,7 @@ function openLater(
   };
   let close: (() => void) | undefined;
   const timer = window.setTimeout(() => {
-    close = openStream(`/stream?events=${ids}`, messages, onLive);
+    close = openStream(() => `/stream?events=${ids}`, messages, onlyBreaks(onLive));
   }, SETTLE_MS);
   return () => {
     window.clearTimeout(timer);

@@ -22,7 +22,7 @@ export function CancelEvent({ event, onDone }: Props) {
   const { t } = useTranslation();
   return (
     <AskFirst className={classes(controls.plain, styles.open)} text={t('organise.cancel.do')}>
-      {(close) => <CancelQuestion event={event} close={close} onDone={onDone} />}
+      {(close, hold) => <CancelQuestion event={event} close={close} hold={hold} onDone={onDone} />}
     </AskFirst>
   );
 }
@@ -42,7 +42,12 @@ function useCancelEvent(event: Event, onDone: () => void) {
   });
 }
 
-function CancelQuestion({ event, close, onDone }: Props & { close: () => void }) {
+interface QuestionProps extends Props {
+  close: () => void;
+  hold: (isHeld: boolean) => void;
+}
+
+function CancelQuestion({ event, close, hold, onDone }: QuestionProps) {
   const { t } = useTranslation();
   const entries = useQueryClient().getQueryData<Entry[]>(historyKey(event.id)) ?? [];
   const sold = newestSeats(entries)?.seats_sold ?? event.seats_sold;
@@ -58,6 +63,7 @@ function CancelQuestion({ event, close, onDone }: Props & { close: () => void })
       act={t('organise.cancel.do')}
       acting={cancelling}
       close={close}
+      hold={hold}
     >
       <ul className={styles.consequences}>
         <li>{t('organise.cancel.seats', { count: sold })}</li>

@@ -21,6 +21,7 @@ import page from './Page.module.css';
 import { editedEventQuery, organisedKey, placesQuery } from './queries';
 import { differences, rebased } from './rebase';
 import { TheirChanges } from './TheirChanges';
+import { useAttemptKey } from './useAttemptKey';
 
 export function EditEventPage({ id }: { id: string }) {
   const { t } = useTranslation();
@@ -56,6 +57,7 @@ export function EditEventPage({ id }: { id: string }) {
 interface Sent {
   id: string;
   etag: string;
+  key: string;
   body: ReturnType<typeof patchOf>;
 }
 
@@ -63,8 +65,10 @@ function useChangeEvent(onConflict: () => Promise<void>) {
   const client = useQueryClient();
   const navigate = useNavigate();
   return useMutation({
-    mutationFn: ({ id, etag, body }: Sent) =>
-      dataOf(api.PATCH('/events/{id}', { params: { path: { id }, header: { 'If-Match': etag } }, body })),
+    mutationFn: ({ id, etag, key, body }: Sent) => {
+      const params = { path: { id }, header: { 'If-Match': etag, 'Idempotency-Key': key } };
+      return dataOf(api.PATCH('/events/{id}', { params, body }));
+    },
     ...RETRIED,
     onSuccess: (event) => {
       client.setQueryData(eventQuery(event.id).queryKey, event);
@@ -89,6 +93,7 @@ function EditEventForm({ event, etag, places }: Base & { places: readonly Place[
   const before = valuesOf(base.event, zoneBefore);
   const [values, setValues] = useState(before);
   const [mistakes, setMistakes] = useState(NO_ERRORS);
+  const keyFor = useAttemptKey();
   const [theirs, setTheirs] = useState<readonly EventField[]>([]);
   const changing = useChangeEvent(async () => {
     const fresh = await client.fetchQuery({ ...editedEventQuery(event.id), staleTime: 0 });
@@ -105,7 +110,8 @@ function EditEventForm({ event, etag, places }: Base & { places: readonly Place[
     changing.reset();
     if (found.length === 0) {
       const body = patchOf(before, zoneBefore, values, zone);
-      changing.mutate({ id: event.id, etag: base.etag, body });
+      const { etag } = base;
+      changing.mutate({ id: event.id, etag, key: keyFor({ etag, body }), body });
     }
   };
   return (

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
-import { ApiError, isNotFound } from '../api/problem';
+import { ApiError, isNotFound, RETRIED } from '../api/problem';
 import type { Place } from '../api/types';
 import { LoadFailed } from '../layout/LoadFailed';
 import { MissingPage } from '../layout/MissingPage';
@@ -16,6 +16,7 @@ import { PlaceForm } from './PlaceForm';
 import { placePatchOf, placeValuesOf } from './placeValues';
 import { editedPlaceQuery, placesKey } from './queries';
 import { rebased } from './rebase';
+import { useAttemptKey } from './useAttemptKey';
 
 export function EditPlacePage({ id }: { id: string }) {
   const { t } = useTranslation();
@@ -48,6 +49,7 @@ interface Base {
 interface Sent {
   id: string;
   etag: string;
+  key: string;
   body: ReturnType<typeof placePatchOf>;
 }
 
@@ -55,10 +57,11 @@ function useChangePlace(onConflict: () => Promise<void>) {
   const client = useQueryClient();
   const navigate = useNavigate();
   return useMutation({
-    mutationFn: ({ id, etag, body }: Sent) => {
-      const params = { path: { id } };
-      return dataOf(api.PATCH('/locations/{id}', { params, headers: { 'If-Match': etag }, body }));
+    mutationFn: ({ id, etag, key, body }: Sent) => {
+      const headers = { 'If-Match': etag, 'Idempotency-Key': key };
+      return dataOf(api.PATCH('/locations/{id}', { params: { path: { id } }, headers, body }));
     },
+    ...RETRIED,
     onSuccess: async () => {
       await client.invalidateQueries({ queryKey: placesKey });
       void navigate('/organise/locations');
@@ -74,6 +77,7 @@ function EditPlaceForm({ place, etag }: Base) {
   const [base, setBase] = useState<Base>({ place, etag });
   const before = placeValuesOf(base.place);
   const [values, setValues] = useState(before);
+  const keyFor = useAttemptKey();
   const [hasConflict, setConflict] = useState(false);
   const changing = useChangePlace(async () => {
     const fresh = await client.fetchQuery({ ...editedPlaceQuery(place.id), staleTime: 0 });
@@ -88,7 +92,8 @@ function EditPlaceForm({ place, etag }: Base) {
       submit={t('form.save')}
       onChange={setValues}
       onSubmit={() => {
-        changing.mutate({ id: place.id, etag: base.etag, body: placePatchOf(before, values) });
+        const [body, { etag: known }] = [placePatchOf(before, values), base];
+        changing.mutate({ id: place.id, etag: known, key: keyFor({ known, body }), body });
       }}
     >
       <div role="alert">

@@ -113,7 +113,10 @@ function PlaceFields({ values, errors, places, onChange }: EventFieldsProps) {
         />
       </div>
       <p className={styles.soft}>
-        <Link to="/organise/locations/new">{t('organise.newPlace')}</Link>
+        {/* In a tab of its own: what was typed here stays. */}
+        <Link to="/organise/locations/new" target="_blank">
+          {t('organise.newPlaceTab')}
+        </Link>
       </p>
     </fieldset>
   );
@@ -137,7 +140,7 @@ function TimeFields({ values, errors, zone, onChange }: EventFieldsProps) {
     <fieldset className={styles.part}>
       <legend className={styles.legend}>{t('event.when')}</legend>
       <p className={styles.soft}>{t('form.zone', { zone: zoneName(zone, locale) })}</p>
-      <div className={styles.pair}>
+      <div className={styles.times}>
         {TIMES.map(({ field, label, hint, isRequired }) => (
           <TimeField
             key={field}

@@ -1,4 +1,5 @@
 /** All events in a table; on a phone each of them is a card. */
+import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { isolated } from '../format/names';
@@ -41,7 +42,7 @@ export function EventTable({ rows }: { rows: readonly EventSeats[] }) {
         </thead>
         <tbody role="rowgroup">
           {rows.map((row) => (
-            <Row key={row.event.id} row={row} />
+            <Row key={row.event.id} {...row} />
           ))}
         </tbody>
       </table>
@@ -49,7 +50,8 @@ export function EventTable({ rows }: { rows: readonly EventSeats[] }) {
   );
 }
 
-function Row({ row: { event, sold, left, sales } }: { row: EventSeats }) {
+/** Only those are drawn anew whose seats have changed. */
+const Row = memo(function Row({ event, sold, left, sales }: EventSeats) {
   const { t } = useTranslation();
   const locale = useLocale();
   const zone = knownZone(event.location?.time_zone);
@@ -65,7 +67,7 @@ function Row({ row: { event, sold, left, sales } }: { row: EventSeats }) {
         </span>
       </th>
       <td role="cell" className={styles.time}>
-        {momentText(start, zone, locale)} {zoneText(start, zone, locale)}
+        {momentText(start, zone, locale)} <span className={styles.zone}>{zoneText(start, zone, locale)}</span>
       </td>
       <td role="cell" className={styles.number} data-label={t('organise.sold')}>
         {sold.toLocaleString(locale)}
@@ -89,4 +91,4 @@ function Row({ row: { event, sold, left, sales } }: { row: EventSeats }) {
       </td>
     </tr>
   );
-}
+});

@@ -4,8 +4,8 @@ import { useTranslation } from 'react-i18next';
 import type { Event } from '../api/types';
 import controls from '../style/controls.module.css';
 import { problemText } from '../texts/problemText';
-import { saveFile } from '../saveFile';
 import { historyCsv } from './csv';
+import { saveCsv } from './saveCsv';
 import { wholeHistory } from './queries';
 
 export function ExportHistory({ event }: { event: Event }) {
@@ -13,7 +13,7 @@ export function ExportHistory({ event }: { event: Event }) {
   const saving = useMutation({
     mutationFn: () => wholeHistory(event.id),
     onSuccess: (entries) => {
-      saveFile(historyCsv(entries.toReversed()), `history-${event.id}.csv`, 'text/csv');
+      saveCsv(historyCsv(entries.toReversed()), `history-${event.id}.csv`);
     },
   });
   return (

@@ -8,7 +8,6 @@ import { RETRIED } from '../api/problem';
 import type { Place } from '../api/types';
 import { eventQuery } from '../events/queries';
 import { knownZone, visitorZone } from '../format/time';
-import { randomHex } from '../guest';
 import { LoadFailed } from '../layout/LoadFailed';
 import { PageTitle } from '../layout/PageTitle';
 import { PageSkeleton } from '../layout/Skeleton';
@@ -20,6 +19,7 @@ import { Form } from './Form';
 import { formProblem, formErrors } from './formProblem';
 import page from './Page.module.css';
 import { organisedKey, placesQuery } from './queries';
+import { useAttemptKey } from './useAttemptKey';
 
 export function NewEventPage() {
   const { t } = useTranslation();
@@ -53,7 +53,6 @@ function PlaceFirst() {
   );
 }
 
-/** The same key for the same values, so that an event whose reply was lost is not made again. */
 function useCreateEvent() {
   const client = useQueryClient();
   const navigate = useNavigate();
@@ -78,7 +77,7 @@ function NewEventForm({ places }: { places: readonly Place[] }) {
   const { t } = useTranslation();
   const [values, setValues] = useState(() => firstValues(places));
   const [mistakes, setMistakes] = useState(NO_ERRORS);
-  const [key, setKey] = useState(() => randomHex(16));
+  const keyFor = useAttemptKey();
   const creating = useCreateEvent();
   const zone = zoneOf(places, values);
   const errors = formErrors(mistakes, creating.error);
@@ -94,7 +93,7 @@ function NewEventForm({ places }: { places: readonly Place[] }) {
         setMistakes(found);
         creating.reset();
         if (found.length === 0) {
-          creating.mutate({ values, zone, key });
+          creating.mutate({ values, zone, key: keyFor({ values, zone }) });
         }
       }}
     >
@@ -106,7 +105,6 @@ function NewEventForm({ places }: { places: readonly Place[] }) {
         zone={zone}
         onChange={(changed) => {
           setValues({ ...values, ...changed });
-          setKey(randomHex(16));
         }}
       />
     </Form>

@@ -4,20 +4,26 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
+import { RETRIED } from '../api/problem';
 import { PageTitle } from '../layout/PageTitle';
 import page from './Page.module.css';
 import { PlaceForm } from './PlaceForm';
 import { newPlaceOf, newPlaceValues, type PlaceValues } from './placeValues';
 import { placesKey } from './queries';
+import { useAttemptKey } from './useAttemptKey';
 
 export function NewPlacePage() {
   const { t } = useTranslation();
   const [values, setValues] = useState(newPlaceValues);
   const client = useQueryClient();
   const navigate = useNavigate();
-  // Not tried again by itself: it would be there twice where only the reply was lost.
+  const keyFor = useAttemptKey();
   const creating = useMutation({
-    mutationFn: (filled: PlaceValues) => dataOf(api.POST('/locations', { body: newPlaceOf(filled) })),
+    mutationFn: ({ filled, key }: { filled: PlaceValues; key: string }) => {
+      const headers = { 'Idempotency-Key': key };
+      return dataOf(api.POST('/locations', { headers, body: newPlaceOf(filled) }));
+    },
+    ...RETRIED,
     onSuccess: async () => {
       await client.invalidateQueries({ queryKey: placesKey });
       void navigate('/organise/locations');
@@ -32,7 +38,7 @@ export function NewPlacePage() {
         submit={t('form.createPlace')}
         onChange={setValues}
         onSubmit={() => {
-          creating.mutate(values);
+          creating.mutate({ filled: values, key: keyFor(values) });
         }}
       />
     </div>

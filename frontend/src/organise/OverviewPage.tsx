@@ -1,21 +1,25 @@
 /** The page at `/organise`: all events to come, and what is being sold right now. */
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import { MOST_ITEMS } from '../api/allPages';
 import { useLocale } from '../format/useFormat';
+import { NO_SEATS } from '../live/useLiveSeats';
+import { useStreamBreaks } from '../live/useStreamBreaks';
 import { LoadFailed } from '../layout/LoadFailed';
 import { Message } from '../layout/Message';
 import { PageTitle } from '../layout/PageTitle';
 import controls from '../style/controls.module.css';
-import { saveFile } from '../saveFile';
+import { problemText } from '../texts/problemText';
 import { Busiest } from './Busiest';
 import { eventsCsv } from './csv';
 import { EventTable } from './EventTable';
 import { isToCome, seatsOfEvents, totalsOf, type EventSeats } from './overview';
 import page from './Page.module.css';
-import { MOST_ITEMS, organisedKey, organisedQuery, salesQuery } from './queries';
+import { organisedKey, organisedQuery, salesQuery } from './queries';
 import { RowsSkeleton } from './RowsSkeleton';
+import { saveCsv } from './saveCsv';
 import { SalesCharts } from './SalesCharts';
 import { hourlyRate, type Hour } from './series';
 import { Stats } from './Stats';
@@ -45,11 +49,14 @@ function Overview() {
   const [isAll, setAll] = useState(false);
   const client = useQueryClient();
   const refresh = useCallback(() => void client.invalidateQueries({ queryKey: organisedKey }), [client]);
-  const { seats, ticks, isLive } = useTicker(refresh);
+  const stream = useStreamBreaks(refresh);
+  const { seats: told, ticks } = useTicker(refresh, stream.onLive);
+  const { isLive } = stream;
   const options = { refetchInterval: isLive ? (false as const) : POLL_MS };
   const open = useQuery({ ...organisedQuery('open'), ...options });
   const all = useQuery({ ...organisedQuery('all'), ...options, enabled: isAll });
   const sales = useQuery(salesQuery());
+  const seats = stream.counts(open.dataUpdatedAt) ? told : NO_SEATS;
   if (open.isPending) {
     return <RowsSkeleton />;
   }
@@ -75,24 +82,48 @@ function Overview() {
           <Busiest rows={toCome} />
         </div>
       </div>
-      <section className={page.section}>
-        <div className={page.head}>
-          <h2>{t('organise.events')}</h2>
-          <div className={page.actions}>
-            <ExportEvents rows={shown} />
-            <AllSwitch isAll={isAll} isLoading={isAll && all.isPending} onChange={setAll} />
-          </div>
-        </div>
-        {shown.length === 0 ? (
-          <Message icon="calendar" title={t('list.empty')} text={t('organise.emptyText')} />
-        ) : (
-          <EventTable rows={shown} />
-        )}
-        {open.data.length >= MOST_ITEMS && (
-          <p className={page.soft}>{t('organise.eventsShown', { count: MOST_ITEMS })}</p>
-        )}
-      </section>
+      <EventsSection
+        rows={shown}
+        isCutOff={open.data.length >= MOST_ITEMS}
+        all={all}
+        isAll={isAll}
+        onAll={setAll}
+      />
     </>
+  );
+}
+
+interface SectionProps {
+  rows: readonly EventSeats[];
+  isCutOff: boolean;
+  all: UseQueryResult<unknown>;
+  isAll: boolean;
+  onAll: (isAll: boolean) => void;
+}
+
+function EventsSection({ rows, isCutOff, all, isAll, onAll }: SectionProps) {
+  const { t } = useTranslation();
+  return (
+    <section className={page.section}>
+      <div className={page.head}>
+        <h2>{t('organise.events')}</h2>
+        <div className={page.actions}>
+          <ExportEvents rows={rows} />
+          <AllSwitch isAll={isAll} isLoading={isAll && all.isPending} onChange={onAll} />
+        </div>
+      </div>
+      {isAll && all.isError && (
+        <p role="alert" className={controls.alert}>
+          {problemText(t, all.error)}
+        </p>
+      )}
+      {rows.length === 0 ? (
+        <Message icon="calendar" title={t('list.empty')} text={t('organise.emptyText')} />
+      ) : (
+        <EventTable rows={rows} />
+      )}
+      {isCutOff && <p className={page.soft}>{t('organise.eventsShown', { count: MOST_ITEMS })}</p>}
+    </section>
   );
 }
 
@@ -130,7 +161,7 @@ function ExportEvents({ rows }: { rows: readonly EventSeats[] }) {
       type="button"
       className={controls.quiet}
       onClick={() => {
-        saveFile(eventsCsv(rows), 'events.csv', 'text/csv');
+        saveCsv(eventsCsv(rows), 'events.csv');
       }}
     >
       {t('organise.exportEvents')}

@@ -16,7 +16,10 @@ import { AXIS, seatsAxis } from './axis';
 import { soldTip } from './ChartTip';
 import type { Point } from './series';
 
-const DAY_MS = 24 * 3_600_000;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** In a shorter time several ticks would show the same minute. */
+const SHORTEST_MS = 10 * MINUTE_MS;
 /** Below that share of the seats a line for all of them would press the curve flat. */
 const CAPACITY_FROM = 0.4;
 
@@ -47,6 +50,7 @@ export default function SoldChart({ points, now }: { points: Point[]; now: numbe
           scale="time"
           domain={['dataMin', 'dataMax']}
           tickFormatter={tick}
+          {...(span < SHORTEST_MS && { ticks: [shown[0]?.time ?? 0] })}
           minTickGap={32}
         />
         <YAxis {...seatsAxis(locale)} />

@@ -32,7 +32,9 @@ test('only what has changed is sent, and what was emptied is cleared', () => {
 });
 
 test('what is no number is sent to be refused, not to clear the field', () => {
-  expect(patchOf(VALUES, ZONE, { ...VALUES, capacity: 'many' }, ZONE)).toEqual({ capacity: -1 });
+  for (const capacity of ['many', '1.000', '1,000', '1e3', '-5']) {
+    expect(patchOf(VALUES, ZONE, { ...VALUES, capacity }, ZONE)).toEqual({ capacity: -1 });
+  }
 });
 
 test('another zone moves the times', () => {

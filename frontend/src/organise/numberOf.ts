@@ -1,9 +1,13 @@
-/** What was typed as a number; nothing where nothing was. What is no number breaks every rule, so the API refuses it. */
+const DIGITS = /^\d+$/;
+
+/**
+ * What was typed as a number; nothing where nothing was. What is no plain number breaks every rule, so the API refuses it:
+ * a point or a comma means one thing in English and another in German.
+ */
 export function numberOf(text: string): number | null {
-  if (text.trim() === '') {
+  const typed = text.trim();
+  if (typed === '') {
     return null;
   }
-  const number = Number(text);
-  // JSON has no NaN: it would become null, which clears the field.
-  return Number.isFinite(number) ? number : -1;
+  return DIGITS.test(typed) ? Number(typed) : -1;
 }

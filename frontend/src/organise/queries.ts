@@ -1,22 +1,13 @@
 /** What organisers' pages ask: everything there is, page after page, up to what a page can show. */
 import { queryOptions } from '@tanstack/react-query';
+import { allPages, MOST_PAGES, PAGE_SIZE, type Cursor, type Page } from '../api/allPages';
 import { api, dataOf } from '../api/client';
 import { errorOf } from '../api/problem';
 import type { Entry, Event, Place } from '../api/types';
 import { keyOf, netHours, withEntries } from './series';
 
-const PAGE_SIZE = 200;
-/** Of lists that are longer the beginning has to do. */
-const MOST_PAGES = 10;
-/** As many as `allPages` brings at most. */
-export const MOST_ITEMS = PAGE_SIZE * MOST_PAGES;
 const HOURS_OF_WEEK = 168;
 const SALES_MS = 10_000;
-
-interface Page<Item> {
-  items: Item[];
-  next_cursor?: string | null;
-}
 
 export const organisedKey = ['organised'] as const;
 export const placesKey = ['places'] as const;
@@ -115,24 +106,4 @@ async function historyPage(id: string, cursor: Cursor, signal?: AbortSignal): Pr
   const page = await dataOf(api.GET('/events/{id}/history', { params: { path: { id }, query }, ...abort }));
   // The description cannot say that entries of the event itself tell of no seats.
   return page as unknown as Page<Entry>;
-}
-
-type Cursor = { cursor: string } | Record<string, never>;
-
-async function allPages<Item>(
-  ask: (cursor: Cursor) => Promise<Page<Item>>,
-  most = MOST_PAGES,
-  isEnough: (items: Item[]) => boolean = () => false,
-): Promise<Item[]> {
-  const items: Item[] = [];
-  let cursor: Cursor = {};
-  for (let pages = 0; pages < most; pages += 1) {
-    const page = await ask(cursor);
-    items.push(...page.items);
-    if (typeof page.next_cursor !== 'string' || isEnough(page.items)) {
-      break;
-    }
-    cursor = { cursor: page.next_cursor };
-  }
-  return items;
 }

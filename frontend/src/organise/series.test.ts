@@ -84,8 +84,10 @@ test('a young sale is measured by its own age, but by an hour at least', () => {
   expect(ratePerHour(young, NOW, 24)).toBe(5);
 });
 
-test('hours are counted one by one, up to now', () => {
-  expect(hourlySales(ALL, NOW, 3).map((hour) => hour.seats)).toEqual([0, 4, 2]);
+test('hours are those of the clock, up to the one that is now', () => {
+  const hours = hourlySales(ALL, NOW + 5 * MINUTE_MS, 3);
+  expect(hours.map((hour) => hour.seats)).toEqual([4, 2, 0]);
+  expect(hours.at(-1)?.start).toBe(NOW);
 });
 
 test('only what looks like an entry is taken in', () => {

@@ -99,12 +99,17 @@ export function ratePerHour(entries: readonly Entry[], now: number, hours: numbe
   return netSeats(entries, now - hours * HOUR_MS, now) / span;
 }
 
-/** The same hour by hour, oldest first; the last one is the hour that ends now. */
-export function hourlySales(entries: readonly Entry[], now: number, hours: number): Hour[] {
-  return Array.from({ length: hours }, (_, index) => {
-    const start = now - (hours - index) * HOUR_MS;
-    return { start, seats: netSeats(entries, start, start + HOUR_MS) };
-  });
+/** The same by hours of the clock, oldest first; the last one is the hour that is now. */
+export function hourlySales(entries: readonly Entry[], now: number, count: number): Hour[] {
+  const first = Math.floor(now / HOUR_MS) - count + 1;
+  const hours = Array.from({ length: count }, (_, index) => ({ start: (first + index) * HOUR_MS, seats: 0 }));
+  for (const entry of entries) {
+    const hour = hours[Math.floor(Date.parse(entry.time) / HOUR_MS) - first];
+    if (hour !== undefined) {
+      hour.seats += signOf(entry) * (seatsOf(entry) ?? 0);
+    }
+  }
+  return hours;
 }
 
 /** Entries are missing at the old end: there were more than are asked for. */

@@ -35,15 +35,13 @@ export function useHistory(id: string) {
       return undefined;
     }
     const known = () => newestSeats(client.getQueryData<Entry[]>(historyKey(id)) ?? [])?.version ?? 0;
-    const take = (data: unknown) => {
-      if (!isEntry(data)) {
-        return;
-      }
-      client.setQueryData<Entry[]>(historyKey(id), [data]);
-      if (data.name.startsWith('inventory.')) {
+    const takeAll = (arrived: Entry[]) => {
+      client.setQueryData<Entry[]>(historyKey(id), arrived);
+      if (arrived.some((entry) => entry.name.startsWith('inventory.'))) {
         void client.invalidateQueries(eventQuery(id));
       }
     };
+    const take = together(takeAll);
     const messages = {
       ...Object.fromEntries(NAMES.map((name) => [name, take])),
       availability: (data: unknown) => {
@@ -52,8 +50,29 @@ export function useHistory(id: string) {
         }
       },
     };
-    const after = known() > 0 ? `?after=${String(known())}` : '';
-    return openStream(`/events/${encodeURIComponent(id)}/stream${after}`, messages, setLive);
+    const path = () => {
+      const after = known() > 0 ? `?after=${String(known())}` : '';
+      return `/events/${encodeURIComponent(id)}/stream${after}`;
+    };
+    return openStream(path, messages, setLive);
   }, [client, id, isThere]);
   return { ...query, isLive };
+}
+
+/** Hands on what comes before the next picture is drawn as one: each drawing takes far longer than taking in an entry. */
+function together(take: (entries: Entry[]) => void): (data: unknown) => void {
+  let waiting: Entry[] = [];
+  return (data) => {
+    if (!isEntry(data)) {
+      return;
+    }
+    waiting.push(data);
+    if (waiting.length === 1) {
+      window.requestAnimationFrame(() => {
+        const arrived = waiting;
+        waiting = [];
+        take(arrived);
+      });
+    }
+  };
 }

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'react';
 import type { Availability } from '../api/types';
 import { isAvailability, snapshotItems, withArrived } from '../live/newer';
-import { openStream } from '../live/stream';
+import { onlyBreaks, openStream } from '../live/stream';
 import { NO_SEATS, type LiveSeats } from '../live/useLiveSeats';
 import { changeOf, type Change } from './overview';
 
@@ -20,10 +20,12 @@ interface State {
   ticks: readonly Tick[];
 }
 
-/** `onNews` is told of events that were opened or cancelled; it has to stay the same function. */
-export function useTicker(onNews: () => void) {
+/**
+ * `onNews` is told of events that were opened or cancelled, `onLive` whether the seats are up to date. Both have to stay the
+ * same functions.
+ */
+export function useTicker(onNews: () => void, onLive: (isLive: boolean) => void) {
   const [state, setState] = useState<State>({ seats: NO_SEATS, ticks: [] });
-  const [isLive, setLive] = useState(true);
   const seats = useRef<LiveSeats>(NO_SEATS);
   useEffect(() => {
     const take = (arrived: Availability[], areNews: boolean) => {
@@ -40,14 +42,15 @@ export function useTicker(onNews: () => void) {
     const messages = {
       snapshot: (data: unknown) => {
         take(snapshotItems(data), false);
+        onLive(true);
       },
       availability: (data: unknown) => {
         take(isAvailability(data) ? [data] : [], true);
       },
     };
-    return openStream('/stream', messages, setLive);
-  }, [onNews]);
-  return { ...state, isLive };
+    return openStream(() => '/stream', messages, onlyBreaks(onLive));
+  }, [onNews, onLive]);
+  return state;
 }
 
 function ticksOf(known: LiveSeats, now: Availability): Tick[] {

@@ -174,6 +174,7 @@ const en = {
   'organise.newEvent': 'New event',
   'organise.places': 'Locations',
   'organise.newPlace': 'New location',
+  'organise.newPlaceTab': 'New location (in a new tab)',
   'organise.changePlace': 'Change location',
   'organise.changeEvent': 'Change event',
   'organise.change': 'Change',

@@ -36,7 +36,9 @@ export async function setUpTexts(): Promise<void> {
     // React escapes.
     interpolation: { escapeValue: false },
   });
-  await speak(language);
+  await speak(language).catch((failure: unknown) => {
+    console.warn('The page stays in English:', failure);
+  });
 }
 
 /** Changes the language and remembers it. */

@@ -966,7 +966,8 @@ async fn head_is_answered_as_get_is_without_the_body() {
     ];
     let described = served_routes()
         .into_iter()
-        .filter(|(_, methods)| methods.contains("get"));
+        // Streams have no end to compare; they are asked in `live`.
+        .filter(|(path, methods)| methods.contains("get") && !path.ends_with("/stream"));
     paths.extend(described.map(|(path, _)| {
         // Of other kinds nothing is there; an id of just now would be waited for.
         let id = if path.starts_with("/events") { &event } else { UNKNOWN };
