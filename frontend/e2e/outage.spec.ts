@@ -1,7 +1,7 @@
 /** A server that stops and starts under an open page. Needs a platform of its own. */
 import { test as base, expect, type APIRequestContext } from '@playwright/test';
 import { bookAway, makeEvent } from './data';
-import { OwnPlatform, ownProgram } from './ownPlatform';
+import { mayRunOwn, OwnPlatform } from './ownPlatform';
 
 const test = base.extend<{ platform: OwnPlatform; api: APIRequestContext }>({
   platform: async ({}, lend) => {
@@ -18,7 +18,7 @@ const test = base.extend<{ platform: OwnPlatform; api: APIRequestContext }>({
 
 const AWAY = /cannot be reached/;
 
-test.skip(ownProgram() === undefined, 'a platform that the tests have not started is not theirs to stop');
+test.skip(!mayRunOwn(), 'a platform that is not the tests’ own is not theirs to stop');
 
 test('while the server is away the page says so, and then goes on by itself', async ({
   page,

@@ -65,6 +65,11 @@ export function ownProgram(): string | undefined {
   return process.env['MYEVENTS_PROGRAM'];
 }
 
+/** Whether a test may have a platform of its own: where store and broker are given it would be one more replica of theirs. */
+export function mayRunOwn(): boolean {
+  return ownProgram() !== undefined && process.env['MYEVENTS_STORE'] === undefined;
+}
+
 /** Runs a command of the program to its end. */
 export async function run(...args: string[]): Promise<void> {
   const command = spawn(needed(ownProgram()), args, { stdio: ['ignore', 'ignore', 'inherit'] });

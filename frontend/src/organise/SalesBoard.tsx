@@ -5,9 +5,8 @@ import type { Entry, Event } from '../api/types';
 import { CalmStatus } from '../events/CalmStatus';
 import { useLocale } from '../format/useFormat';
 import { LoadFailed } from '../layout/LoadFailed';
-import { Bone, LoadingText } from '../layout/Skeleton';
-import controls from '../style/controls.module.css';
-import { classes } from '../style/classes';
+import { LoadingText } from '../layout/Skeleton';
+import { CardSkeletons } from './CardSkeletons';
 import { LatestSales } from './LatestSales';
 import page from './Page.module.css';
 import { SalesChip } from './SalesChip';
@@ -24,7 +23,12 @@ export function SalesBoard({ event }: { event: Event }) {
   const { t } = useTranslation();
   const history = useHistory(event.id);
   if (history.isPending) {
-    return <BoardSkeleton />;
+    return (
+      <>
+        <LoadingText />
+        <CardSkeletons />
+      </>
+    );
   }
   if (history.data === undefined) {
     return (
@@ -122,18 +126,4 @@ function useMinute(entries: readonly Entry[]): number {
     };
   }, []);
   return Math.max(now, ...entries.slice(0, 1).map((entry) => Date.parse(entry.time)));
-}
-
-function BoardSkeleton() {
-  return (
-    <div className={page.section}>
-      <LoadingText />
-      {[1, 2].map((row) => (
-        <div key={row} className={classes(controls.card, page.skeleton)}>
-          <Bone shape="line" />
-          <Bone shape="shortLine" />
-        </div>
-      ))}
-    </div>
-  );
 }

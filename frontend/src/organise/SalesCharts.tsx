@@ -2,9 +2,7 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { LoadFailed } from '../layout/LoadFailed';
-import { Bone } from '../layout/Skeleton';
-import controls from '../style/controls.module.css';
-import { classes } from '../style/classes';
+import { CardSkeletons } from './CardSkeletons';
 import page from './Page.module.css';
 import { addedUp, type Hour } from './series';
 import { SoldByHour, SoldOverTime } from './SoldCharts';
@@ -17,7 +15,7 @@ export function SalesCharts({ sales }: { sales: UseQueryResult<Hour[]> }) {
   const { data: hours, error, dataUpdatedAt: now, refetch } = sales;
   if (hours === undefined) {
     return error === null ? (
-      <ChartSkeletons />
+      <CardSkeletons />
     ) : (
       <LoadFailed
         isPage={false}
@@ -37,19 +35,6 @@ export function SalesCharts({ sales }: { sales: UseQueryResult<Hour[]> }) {
         now={now}
       />
       <SoldByHour hours={hours.slice(-HOURS_SHOWN)} />
-    </div>
-  );
-}
-
-function ChartSkeletons() {
-  return (
-    <div className={page.section} aria-hidden="true">
-      {[1, 2].map((row) => (
-        <div key={row} className={classes(controls.card, page.skeleton)}>
-          <Bone shape="line" />
-          <Bone shape="shortLine" />
-        </div>
-      ))}
     </div>
   );
 }
