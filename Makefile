@@ -55,7 +55,7 @@ test: tools driver-tools page browser ## Run every test: the README's test comma
 	cargo build --locked --workspace --all-targets
 	target/debug/with_servers amqp kafka mongodb -- $(MAKE) --no-print-directory test-everywhere
 	$(MAKE) --no-print-directory test-page
-	target/debug/with_servers kafka=MYEVENTS_BROKER mongodb=MYEVENTS_STORE -- $(MAKE) --no-print-directory test-in-browser
+	target/debug/with_servers kafka=MYEVENTS_BROKER mongodb=MYEVENTS_STORE -- $(MAKE) --no-print-directory test-in-browser JOURNEYS="$(EVERY_JOURNEY)"
 
 # What the platform has to do on every broker and every store alike.
 EVERYWHERE = bookings:: booking:: demo:: events:: history:: http_conventions:: idempotency:: live::what live::who \
@@ -108,8 +108,10 @@ test-page: tools driver-tools page browser ## Test the page: its logic, and in a
 	cd frontend && npm test
 	$(MAKE) --no-print-directory test-in-browser
 
+# What people do, whichever store and broker there are; the rest asks nothing of them.
+EVERY_JOURNEY = organiser together visitor
 test-in-browser:
-	cd frontend && MYEVENTS_PROGRAM=$(CURDIR)/target/debug/myevents MYEVENTS_CHROMIUM=$$(command -v chromium) npm run e2e
+	cd frontend && MYEVENTS_PROGRAM=$(CURDIR)/target/debug/myevents MYEVENTS_CHROMIUM=$$(command -v chromium) npm run e2e -- $(JOURNEYS)
 
 lint-page: frontend/node_modules/.package-lock.json
 	cd frontend && npm run lint && npx tsc --noEmit
