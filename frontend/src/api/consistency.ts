@@ -23,6 +23,13 @@ export function rememberWrite(token: string, now = Date.now()): void {
   positions = [...others, { token, stream, until: now + LIFETIME_MS }].slice(-MOST);
 }
 
+/** A refusal has told of a version that was written by somebody else: what is read from now on is not to be older. */
+export function rememberSeen(stream: string, version: number | undefined): void {
+  if (version !== undefined) {
+    rememberWrite(`${stream}@${String(version)}`);
+  }
+}
+
 /** The header's value, or nothing where nothing was written lately. */
 export function tokenToSend(now = Date.now()): string | undefined {
   positions = positions.filter((position) => position.until > now);

@@ -33,6 +33,7 @@ interface Members {
   max_seats_per_booking?: number;
   max_seats_per_user?: number;
   sales_start?: string;
+  current_version?: number;
   errors?: FieldError[];
 }
 

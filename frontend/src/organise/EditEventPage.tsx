@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
+import { rememberSeen } from '../api/consistency';
 import { ApiError, isNotFound, RETRIED } from '../api/problem';
 import type { Event, Place } from '../api/types';
 import { eventQuery } from '../events/queries';
@@ -75,8 +76,13 @@ function useChangeEvent(onConflict: () => Promise<void>) {
       void client.invalidateQueries({ queryKey: organisedKey });
       void navigate(`/organise/events/${event.id}`);
     },
-    onError: (error) =>
-      error instanceof ApiError && error.kind === 'precondition-failed' ? onConflict() : undefined,
+    onError: (error, { id }) => {
+      if (!(error instanceof ApiError && error.kind === 'precondition-failed')) {
+        return undefined;
+      }
+      rememberSeen(`event/${id}`, error.members.current_version);
+      return onConflict();
+    },
   });
 }
 

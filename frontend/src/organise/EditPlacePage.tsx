@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
+import { rememberSeen } from '../api/consistency';
 import { ApiError, isNotFound, RETRIED } from '../api/problem';
 import type { Place } from '../api/types';
 import { LoadFailed } from '../layout/LoadFailed';
@@ -66,8 +67,13 @@ function useChangePlace(onConflict: () => Promise<void>) {
       await client.invalidateQueries({ queryKey: placesKey });
       void navigate('/organise/locations');
     },
-    onError: (error) =>
-      error instanceof ApiError && error.kind === 'precondition-failed' ? onConflict() : undefined,
+    onError: (error, { id }) => {
+      if (!(error instanceof ApiError && error.kind === 'precondition-failed')) {
+        return undefined;
+      }
+      rememberSeen(`location/${id}`, error.members.current_version);
+      return onConflict();
+    },
   });
 }
 
