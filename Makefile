@@ -84,7 +84,7 @@ everywhere:
 together:
 	cargo test --locked --workspace --test it -- $(TOGETHER)
 
-.PHONY: page page-modules browser test-page test-in-browser lint-page develop
+.PHONY: page browser test-page test-in-browser lint-page develop
 PAGE_SOURCES = $(shell find frontend/src -type f) $(wildcard frontend/*.html frontend/*.ts frontend/*.json)
 
 page: frontend/dist/index.html ## Build the page that browsers show, which goes into the platform

@@ -4,8 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
-import { rememberSeen } from '../api/consistency';
-import { ApiError, isNotFound, RETRIED } from '../api/problem';
+import { isNotFound, RETRIED } from '../api/problem';
 import type { Event, Place } from '../api/types';
 import { eventQuery } from '../events/queries';
 import { knownZone, visitorZone } from '../format/time';
@@ -13,6 +12,7 @@ import { LoadFailed } from '../layout/LoadFailed';
 import { Message } from '../layout/Message';
 import { PageTitle } from '../layout/PageTitle';
 import { PageSkeleton } from '../layout/Skeleton';
+import { afterConflict } from './afterConflict';
 import { EventFields } from './EventFields';
 import { mistakesIn, patchOf, valuesOf, type EventField } from './eventValues';
 import { NO_ERRORS } from './fieldErrors';
@@ -76,13 +76,7 @@ function useChangeEvent(onConflict: () => Promise<void>) {
       void client.invalidateQueries({ queryKey: organisedKey });
       void navigate(`/organise/events/${event.id}`);
     },
-    onError: (error, { id }) => {
-      if (!(error instanceof ApiError && error.kind === 'precondition-failed')) {
-        return undefined;
-      }
-      rememberSeen(`event/${id}`, error.members.current_version);
-      return onConflict();
-    },
+    onError: (error, { id }) => afterConflict(error, `event/${id}`, onConflict),
   });
 }
 

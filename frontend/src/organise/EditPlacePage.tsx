@@ -4,14 +4,14 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { api, dataOf } from '../api/client';
-import { rememberSeen } from '../api/consistency';
-import { ApiError, isNotFound, RETRIED } from '../api/problem';
+import { isNotFound, RETRIED } from '../api/problem';
 import type { Place } from '../api/types';
 import { LoadFailed } from '../layout/LoadFailed';
 import { MissingPage } from '../layout/MissingPage';
 import { PageTitle } from '../layout/PageTitle';
 import { PageSkeleton } from '../layout/Skeleton';
 import controls from '../style/controls.module.css';
+import { afterConflict } from './afterConflict';
 import page from './Page.module.css';
 import { PlaceForm } from './PlaceForm';
 import { placePatchOf, placeValuesOf } from './placeValues';
@@ -67,13 +67,7 @@ function useChangePlace(onConflict: () => Promise<void>) {
       await client.invalidateQueries({ queryKey: placesKey });
       void navigate('/organise/locations');
     },
-    onError: (error, { id }) => {
-      if (!(error instanceof ApiError && error.kind === 'precondition-failed')) {
-        return undefined;
-      }
-      rememberSeen(`location/${id}`, error.members.current_version);
-      return onConflict();
-    },
+    onError: (error, { id }) => afterConflict(error, `location/${id}`, onConflict),
   });
 }
 

@@ -114,7 +114,8 @@ export function hourlySales(entries: readonly Entry[], now: number, count: numbe
 
 /** Entries are missing at the old end: there were more than are asked for. */
 export function isCutOff(entries: readonly Entry[]): boolean {
-  return inventoryOf(entries)[0]?.version !== 1 && inventoryOf(entries).length > 0;
+  const oldest = inventoryOf(entries)[0];
+  return oldest !== undefined && oldest.version !== 1;
 }
 
 /** Hours as the API has them, without seats that were returned. */
