@@ -1,6 +1,6 @@
-# Everything a newcomer needs. Only Rust, a C compiler and Node have to be there; tests need Java, Maven and Python's pip as well.
+# Everything a newcomer needs. Only Rust, a C compiler and Node have to be there; tests need Java, Maven, Go and Python's pip as well.
 .DEFAULT_GOAL := help
-.PHONY: help run servers known-servers build test soak bench lint faultless deny clean
+.PHONY: help run servers known-servers build test check-deploy test-deploy soak bench lint faultless deny clean
 
 # Where data goes and what else `myevents serve` should be told: make run ARGS="--data-dir /tmp/trial"
 ARGS ?=
@@ -56,6 +56,14 @@ test: tools driver-tools page browser ## Run every test: the README's test comma
 	target/debug/with_servers amqp kafka mongodb -- $(MAKE) --no-print-directory test-everywhere
 	$(MAKE) --no-print-directory test-page
 	target/debug/with_servers kafka=MYEVENTS_BROKER mongodb=MYEVENTS_STORE -- $(MAKE) --no-print-directory test-in-browser JOURNEYS="$(EVERY_JOURNEY)"
+	$(MAKE) --no-print-directory check-deploy
+
+check-deploy: ## Check what is declared in deploy: rules and alerts, manifests, compose, Dockerfiles
+	deploy/checks/all.sh
+
+test-deploy: ## What is slow about deploy: images built and run, and manifests against a Kubernetes API server
+	deploy/checks/containers.sh
+	deploy/checks/api_server.sh
 
 # What the platform has to do on every broker and every store alike.
 EVERYWHERE = bookings:: booking:: demo:: events:: history:: http_conventions:: idempotency:: live::what live::who \
@@ -65,7 +73,7 @@ EVERYWHERE = bookings:: booking:: demo:: events:: history:: http_conventions:: i
 	rebuild::views rebuild::what_took
 # Where store and broker are servers that have been tested one by one: what goes through both.
 TOGETHER = bookings:: booking:: events:: history:: idempotency:: live::who parked::what_the racing:: \
-	restore::a_platform rebuild::killed crashes::what
+	restore::a_platform rebuild::killed crashes::what traces::
 # A server has no folder that could be missing.
 NOT_AT_SERVERS = --skip parked::a_folder_without_stores
 

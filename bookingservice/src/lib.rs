@@ -22,6 +22,7 @@ use chassis::operator::Profile;
 use chassis::service::{Service, StartError};
 use chassis::views::View;
 use contracts::StreamKind;
+use prometheus::IntCounter;
 use utoipa::OpenApi;
 
 use crate::audit::InventoryAudit;
@@ -66,7 +67,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
     let inventories: Desk<Inventory> = service.desk();
     let registrations: Desk<User> = service.desk();
     let sales = SalesMetrics::register(service.metrics.registry())?;
-    let views = service.start_views(all_views()).await?;
+    let views = service.start_views(views_that_count(Some(sales.oversold()))).await?;
     let follow = FollowEvents {
         inventories: inventories.clone(),
         sales: sales.clone(),
@@ -107,6 +108,10 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<(Service
 }
 
 fn all_views() -> Vec<Arc<dyn View>> {
+    views_that_count(None)
+}
+
+fn views_that_count(oversold: Option<IntCounter>) -> Vec<Arc<dyn View>> {
     let feed = FeedView {
         public_facts: views::feed::public_facts,
         fold: views::feed::fold,
@@ -114,7 +119,7 @@ fn all_views() -> Vec<Arc<dyn View>> {
     };
     vec![
         Arc::new(BookingsView),
-        Arc::new(InventoriesView),
+        Arc::new(InventoriesView { oversold }),
         Arc::new(SalesView),
         Arc::new(feed),
     ]

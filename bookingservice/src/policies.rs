@@ -58,7 +58,7 @@ impl FollowEvents {
         let Ok(stream) = StreamId::new(StreamKind::Inventory, event_id) else {
             return Ok(());
         };
-        let request = Request::of_system(command);
+        let request = Request::following(recorded, command);
         match self.inventories.handle_in_background(&stream, request).await {
             Ok(_) => Ok(()),
             Err(error) => not_carried_out(recorded, error),

@@ -19,6 +19,7 @@ const QUIET: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) struct SalesMetrics {
     seats: IntCounterVec,
     seats_per_booking: Histogram,
+    oversold: IntCounter,
     series: Arc<Mutex<HashMap<String, Series>>>,
 }
 
@@ -36,11 +37,22 @@ impl SalesMetrics {
         let opts = HistogramOpts::new("myevents_seats_per_booking", "Seats of each booking");
         let seats_per_booking = Histogram::with_opts(opts.buckets(vec![1.0, 2.0, 3.0, 4.0]))?;
         registry.register(Box::new(seats_per_booking.clone()))?;
+        let oversold = IntCounter::new(
+            "myevents_oversold_seats_total",
+            "Seats sold above the capacity in force, which must never be",
+        )?;
+        registry.register(Box::new(oversold.clone()))?;
         Ok(Self {
             seats,
             seats_per_booking,
+            oversold,
             series: Arc::default(),
         })
+    }
+
+    /// To be counted by whoever sees them.
+    pub(crate) fn oversold(&self) -> IntCounter {
+        self.oversold.clone()
     }
 
     /// Counts a booking that was made at `now`.

@@ -14,6 +14,7 @@ use crate::causes;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Defaults, Flags, Settings};
 use crate::http::server::Api;
+use crate::probe;
 use crate::service::{Endpoints, Service, StartError};
 use crate::shown_url::without_secrets;
 use crate::shutdown::Shutdown;
@@ -39,8 +40,11 @@ where
         Ok(settings) => settings,
         Err(error) => return fail(&error),
     };
-    telemetry::start(&settings.logging);
-    run(async move {
+    if flags.check_health {
+        return check_health(&settings);
+    }
+    let program = format!("{}service", defaults.service);
+    run_observed(&program, &settings.clone(), async move {
         let mut shutdown = Shutdown::listen().map_err(StartError::Signals)?;
         // A start may wait for its store or its broker.
         let Some(started) = shutdown.or(start(settings, Arc::new(SystemClock))).await else {
@@ -50,6 +54,8 @@ where
         let endpoints = service.serve(api)?;
         print_banner(&[(&service.settings, endpoints)], None);
         shutdown.requested().await;
+        // Who asks twice does not want to wait.
+        shutdown.or(service.drain()).await;
         service.stop().await;
         Ok::<(), StartError>(())
     })
@@ -79,6 +85,29 @@ pub fn run<E: Error>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
             std::mem::forget(runtime);
             fail(&causes(&error))
         }
+    }
+}
+
+/// The same for a service: with logs and traces, in which the process is called `program`.
+pub fn run_observed<E: Error>(
+    program: &str,
+    settings: &Settings,
+    work: impl Future<Output = Result<(), E>>,
+) -> ExitCode {
+    let telemetry = match telemetry::start(program, settings) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return fail(&error),
+    };
+    let code = run(work);
+    telemetry.end();
+    code
+}
+
+/// Asks whether the process with these settings answers.
+pub fn check_health(settings: &Settings) -> ExitCode {
+    match probe::is_live(settings.listen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
     }
 }
 

@@ -6,9 +6,11 @@
 //! plain `listen`. The keys and variables of the original Go services are read too.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use actix_web::http::Uri;
 use config::{Config, ConfigError, Environment, File, FileFormat, Value};
 use thiserror::Error;
 
@@ -33,9 +35,13 @@ pub struct Settings {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// `cors_origins`: origins whose pages may call, separated by commas; `*` for all.
     pub cors_origins: Vec<String>,
-    /// `shutdown_seconds`: how long requests under way may take after SIGTERM, 1 to 600.
+    /// `drain_seconds`: how long after SIGTERM requests are still taken, each as its connection's last, 0 to 600.
+    pub drain: Duration,
+    /// `shutdown_seconds`: how long requests under way may take after that, 1 to 600.
     pub shutdown: Duration,
     pub logging: Logging,
+    /// `otlp_endpoint`: URL of a collector of traces that speaks OTLP over HTTP, without `/v1/traces`.
+    pub otlp_endpoint: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,6 +74,9 @@ pub struct Flags {
     /// Folder for all data [default: the user's data folder]
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
+    /// Only ask whether the process with these settings answers, as health checks of containers do
+    #[arg(long)]
+    pub check_health: bool,
 }
 
 #[derive(Debug, Error)]
@@ -79,8 +88,9 @@ pub enum SettingsError {
 }
 
 /// RabbitMQ's driver takes every question whether a queue is there for an error, and what does go wrong its adapter tells.
+/// That a collector of traces is away is told by its exporter once, and not by the library at each attempt.
 /// The server calls whatever a stranger says to a port an error, as often as that is said.
-const LOG: &str = "info,actix_server=warn,actix_http=off,lapin=off";
+const LOG: &str = "info,actix_server=warn,actix_http=off,lapin=off,opentelemetry-otlp=off";
 
 const KEYS: &[&str] = &[
     "listen",
@@ -92,9 +102,11 @@ const KEYS: &[&str] = &[
     "certificate",
     "private_key",
     "cors_origins",
+    "drain_seconds",
     "shutdown_seconds",
     "log",
     "log_format",
+    "otlp_endpoint",
 ];
 /// Of the original Go services.
 const OLD_KEYS: &[&str] = &[
@@ -142,8 +154,10 @@ impl Settings {
                 .unwrap_or_else(|| under("embedded", &data_dir, "broker")),
             certificate: source.certificate()?,
             cors_origins: source.origins()?,
-            shutdown: source.shutdown()?,
+            drain: source.seconds("drain_seconds", 0, 0..=600)?,
+            shutdown: source.seconds("shutdown_seconds", 30, 1..=600)?,
             logging: source.logging()?,
+            otlp_endpoint: source.otlp_endpoint()?,
             data_dir,
         })
     }
@@ -333,16 +347,30 @@ impl Source {
         }
     }
 
-    fn shutdown(&self) -> Result<Duration, SettingsError> {
-        let text = self.text("shutdown_seconds").unwrap_or_else(|| "30".to_owned());
-        let seconds = text.parse().ok().filter(|seconds| (1..=600).contains(seconds));
-        let rule = || {
-            invalid(
-                "shutdown_seconds",
-                format!("`{text}` is not a whole number from 1 to 600"),
-            )
+    fn seconds(&self, key: &str, default: u64, allowed: RangeInclusive<u64>) -> Result<Duration, SettingsError> {
+        let Some(text) = self.text(key) else {
+            return Ok(Duration::from_secs(default));
         };
+        let seconds = text.parse().ok().filter(|seconds| allowed.contains(seconds));
+        let (least, most) = (allowed.start(), allowed.end());
+        let rule = || invalid(key, format!("`{text}` is not a whole number from {least} to {most}"));
         seconds.map(Duration::from_secs).ok_or_else(rule)
+    }
+
+    /// MyEvents' own setting, else the variable that everything with OpenTelemetry reads.
+    fn otlp_endpoint(&self) -> Result<Option<String>, SettingsError> {
+        let own = self.text("otlp_endpoint");
+        let Some(text) = own.or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT")) else {
+            return Ok(None);
+        };
+        match text.as_str() {
+            "off" => Ok(None),
+            url if is_base_url(url) => Ok(Some(url.trim_end_matches('/').to_owned())),
+            other => {
+                let rule = format!("`{other}` is neither like http://collector:4318 nor `off`");
+                Err(invalid("otlp_endpoint", rule))
+            }
+        }
     }
 
     fn logging(&self) -> Result<Logging, SettingsError> {
@@ -362,6 +390,12 @@ impl Source {
             other => Err(invalid("log_format", format!("`{other}` is neither human nor json"))),
         }
     }
+}
+
+/// Whether it is an HTTP URL that a path can be put behind.
+fn is_base_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
 }
 
 fn file_source(path: &Path) -> Result<File<config::FileSourceFile, FileFormat>, SettingsError> {
@@ -430,6 +464,7 @@ mod tests {
         let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
         file.write_all(json.as_bytes()).unwrap();
         let flags = Flags {
+            check_health: false,
             conf: Some(file.path().to_owned()),
             data_dir: Some("data".into()),
         };
@@ -469,7 +504,10 @@ mod tests {
             (r#"{"listen": "here"}"#, "listen"),
             (r#"{"listen_tls": "there"}"#, "listen_tls"),
             (r#"{"shutdown_seconds": 0}"#, "shutdown_seconds"),
+            (r#"{"drain_seconds": 601}"#, "drain_seconds"),
             (r#"{"log_format": "xml"}"#, "log_format"),
+            (r#"{"otlp_endpoint": "collector:4318"}"#, "otlp_endpoint"),
+            (r#"{"otlp_endpoint": "http://collector:4318/?a=b"}"#, "otlp_endpoint"),
             (r#"{"certificate": "a.pem"}"#, "private_key"),
             (r#"{"databasetype": "paper"}"#, "databasetype"),
             (r#"{"message_broker_type": "pigeon"}"#, "message_broker_type"),

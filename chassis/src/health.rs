@@ -24,6 +24,15 @@ pub struct PartHealth {
     pub detail: Option<String>,
 }
 
+impl PartHealth {
+    pub fn down(detail: &str) -> Self {
+        Self {
+            state: State::Down,
+            detail: Some(detail.to_owned()),
+        }
+    }
+}
+
 /// All parts of one service. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Health {

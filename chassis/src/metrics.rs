@@ -5,9 +5,12 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use prometheus::core::Collector;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
+use tokio::runtime::Handle;
 use tracing::error;
 
 /// All metrics of one service. Cheap to clone.
@@ -18,6 +21,7 @@ pub struct Metrics {
     pub desk: DeskMetrics,
     pub relay: RelayMetrics,
     pub consumer: ConsumerMetrics,
+    runtime: RuntimeMetrics,
 }
 
 #[derive(Clone)]
@@ -32,13 +36,20 @@ pub struct DeskMetrics {
     events: IntCounter,
     conflicts: IntCounter,
     snapshots: IntCounterVec,
+    waiting: IntGauge,
+    batch: Histogram,
+    append: Histogram,
 }
+
+/// A command that waits for its answer.
+pub(crate) struct Waiting(IntGauge);
 
 #[derive(Clone)]
 pub struct RelayMetrics {
     published: IntCounter,
     failures: IntCounter,
     waiting: IntGauge,
+    lag: Gauge,
     holds_lease: IntGauge,
 }
 
@@ -48,6 +59,16 @@ pub struct ConsumerMetrics {
     parked: IntCounterVec,
     parked_now: IntGaugeVec,
     lag: IntGaugeVec,
+    reconnects: IntCounterVec,
+}
+
+/// What the runtime has to do in which these metrics were made: the one that all of a service's tasks share.
+#[derive(Clone)]
+struct RuntimeMetrics {
+    runtime: Option<Handle>,
+    workers: IntGauge,
+    tasks: IntGauge,
+    queued: IntGauge,
 }
 
 impl Metrics {
@@ -55,6 +76,13 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let build = gauges(
+            &registry,
+            "myevents_build_info",
+            "1, for the version that runs",
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let requests = counters(
             &registry,
             "myevents_http_requests_total",
@@ -71,6 +99,7 @@ impl Metrics {
             desk: DeskMetrics::register(&registry)?,
             relay: RelayMetrics::register(&registry)?,
             consumer: ConsumerMetrics::register(&registry)?,
+            runtime: RuntimeMetrics::register(&registry)?,
             registry,
         })
     }
@@ -80,8 +109,18 @@ impl Metrics {
         &self.registry
     }
 
+    /// When the certificate ends that is served, in unix seconds; there only where one is.
+    pub fn certificate_expiry(&self) -> Result<IntGauge, prometheus::Error> {
+        gauge(
+            &self.registry,
+            "myevents_certificate_expiry_timestamp_seconds",
+            "When the certificate that is served ends",
+        )
+    }
+
     /// Everything in Prometheus' text format, <https://prometheus.io/docs/instrumenting/exposition_formats/>.
     pub fn render(&self) -> Vec<u8> {
+        self.runtime.measure();
         let mut text = Vec::new();
         if let Err(cause) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             error!(%cause, "metrics cannot be encoded");
@@ -123,7 +162,37 @@ impl DeskMetrics {
                 "Snapshots of streams, by what became of them",
                 &["outcome"],
             )?,
+            waiting: gauge(
+                registry,
+                "myevents_desk_waiting_commands",
+                "Commands that wait for their answer",
+            )?,
+            batch: histogram(
+                registry,
+                "myevents_desk_batch_commands",
+                "Commands that were decided and written together",
+                vec![1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0],
+            )?,
+            append: histogram(
+                registry,
+                "myevents_journal_append_duration_seconds",
+                "Time to append a commit to the journal, repetitions included",
+                vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0],
+            )?,
         })
+    }
+
+    pub(crate) fn wait(&self) -> Waiting {
+        self.waiting.inc();
+        Waiting(self.waiting.clone())
+    }
+
+    pub(crate) fn batch(&self, commands: usize) {
+        self.batch.observe(commands as f64);
+    }
+
+    pub(crate) fn append_took(&self, time: Duration) {
+        self.append.observe(time.as_secs_f64());
     }
 
     pub(crate) fn committed(&self, events: usize) {
@@ -137,6 +206,12 @@ impl DeskMetrics {
 
     pub(crate) fn snapshot(&self, outcome: &str) {
         self.snapshots.with_label_values(&[outcome]).inc();
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -154,6 +229,11 @@ impl RelayMetrics {
                 "Rounds that failed and are repeated",
             )?,
             waiting: gauge(registry, "myevents_relay_waiting_commits", "Commits not yet published")?,
+            lag: seconds(
+                registry,
+                "myevents_relay_lag_seconds",
+                "Age of the oldest commit not yet published",
+            )?,
             holds_lease: gauge(registry, "myevents_relay_lease", "1 where this process relays")?,
         })
     }
@@ -168,6 +248,10 @@ impl RelayMetrics {
 
     pub(crate) fn set_waiting(&self, commits: u64) {
         self.waiting.set(i64::try_from(commits).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn set_lag(&self, age: Duration) {
+        self.lag.set(age.as_secs_f64());
     }
 
     pub(crate) fn set_holds_lease(&self, holds: bool) {
@@ -203,7 +287,17 @@ impl ConsumerMetrics {
                 "Messages a group has not acknowledged",
                 &["group"],
             )?,
+            reconnects: counters(
+                registry,
+                "myevents_consumer_reconnects_total",
+                "Times that a group's consumer had to begin again, because store or broker failed",
+                &["group"],
+            )?,
         })
+    }
+
+    pub(crate) fn reconnects(&self, group: &str) {
+        self.reconnects.with_label_values(&[group]).inc();
     }
 
     pub(crate) fn consumed(&self, group: &str, outcome: &str, envelopes: usize) {
@@ -236,26 +330,61 @@ impl ConsumerMetrics {
     }
 }
 
+impl RuntimeMetrics {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            runtime: Handle::try_current().ok(),
+            workers: gauge(registry, "myevents_runtime_workers", "Threads that run tasks")?,
+            tasks: gauge(registry, "myevents_runtime_tasks", "Tasks that are alive")?,
+            queued: gauge(
+                registry,
+                "myevents_runtime_queued_tasks",
+                "Tasks that are ready and wait for a thread",
+            )?,
+        })
+    }
+
+    fn measure(&self) {
+        let Some(runtime) = &self.runtime else { return };
+        let metrics = runtime.metrics();
+        set(&self.workers, metrics.num_workers());
+        set(&self.tasks, metrics.num_alive_tasks());
+        set(&self.queued, metrics.global_queue_depth());
+    }
+}
+
+fn set(gauge: &IntGauge, value: usize) {
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: Vec<f64>) -> Result<Histogram, prometheus::Error> {
+    registered(
+        registry,
+        Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?,
+    )
+}
+
+fn seconds(registry: &Registry, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
+    registered(registry, Gauge::new(name, help)?)
+}
+
 fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    let counter = IntCounter::new(name, help)?;
-    registry.register(Box::new(counter.clone()))?;
-    Ok(counter)
+    registered(registry, IntCounter::new(name, help)?)
 }
 
 fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(counters.clone()))?;
-    Ok(counters)
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-    let gauge = IntGauge::new(name, help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
+    registered(registry, IntGauge::new(name, help)?)
 }
 
 fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
-    let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(gauges.clone()))?;
-    Ok(gauges)
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
 }

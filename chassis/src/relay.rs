@@ -17,10 +17,12 @@ use tracing::{info, warn};
 
 use crate::background::{Stage, pressure};
 use crate::causes;
+use crate::clock::Clock;
 use crate::faults;
 use crate::health::Part;
 use crate::lease::LeaseKeeper;
 use crate::metrics::RelayMetrics;
+use crate::spans::Spans;
 
 /// Commits published in a round, as long as they are all that waits.
 const USUAL_COMMITS: usize = 256;
@@ -42,6 +44,7 @@ pub struct Relay {
     emitter: Arc<dyn EventEmitter>,
     lease: LeaseKeeper,
     appended: Arc<Notify>,
+    clock: Arc<dyn Clock>,
     metrics: RelayMetrics,
     health: Part,
     stage: Stage,
@@ -65,11 +68,13 @@ impl Relay {
         lease: Arc<dyn Lease>,
         emitter: Arc<dyn EventEmitter>,
         appended: Arc<Notify>,
+        clock: Arc<dyn Clock>,
         metrics: RelayMetrics,
         health: Part,
     ) -> Self {
         Self {
             journal,
+            clock,
             emitter,
             lease: self::lease(lease),
             appended,
@@ -126,9 +131,12 @@ impl Relay {
 
     /// Publishes one round of waiting commits, if this process holds the lease. Returns how many.
     pub async fn run_once(&mut self) -> Result<usize, RelayError> {
-        let holds = self.lease.hold().await?;
-        self.metrics.set_holds_lease(holds);
-        if !holds {
+        let held = self.lease.hold().await;
+        self.metrics.set_holds_lease(matches!(held, Ok(true)));
+        if !held? {
+            // Whoever holds it tells.
+            self.metrics.set_lag(Duration::ZERO);
+            self.metrics.set_waiting(0);
             self.stage.report(None);
             return Ok(0);
         }
@@ -143,7 +151,10 @@ impl Relay {
             self.journal.mark_published(&keys).await?;
         }
         faults::point("relay.read");
-        self.emitter.emit(&envelopes).await?;
+        let mut spans = Spans::of_publishing(envelopes.iter().map(Arc::as_ref));
+        let emitted = self.emitter.emit(&envelopes).await;
+        emitted.inspect_err(|error| spans.failed(error))?;
+        drop(spans);
         faults::point("relay.emitted");
         self.journal.mark_published(&keys).await?;
         faults::point("relay.marked");
@@ -165,6 +176,7 @@ impl Relay {
 
     /// Tells how much waits, as far as that is known: publishing does not depend on it.
     async fn measure(&mut self, round: &[Commit], is_full: bool) {
+        self.metrics.set_lag(self.age_of(round));
         let counted = match is_full {
             true => self.count().await,
             false => Some(round.len() as u64),
@@ -174,6 +186,15 @@ impl Relay {
         let envelopes: usize = round.iter().map(|commit| commit.envelopes.len()).sum();
         let mean = envelopes as u64 / round.len().max(1) as u64;
         self.stage.report(Some(commits * mean));
+    }
+
+    /// How long the oldest of these waits by now. They come stream by stream, not by age.
+    fn age_of(&self, round: &[Commit]) -> Duration {
+        let first = round.iter().filter_map(|commit| commit.envelopes.first());
+        let oldest = first.map(|envelope| envelope.time).min();
+        let age = oldest.map(|time| self.clock.now().duration_since(time));
+        // Another clock may be ahead of this one.
+        age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
     }
 
     /// Everything that waits, where it is time to count it. The more it is the longer that takes.

@@ -1,6 +1,7 @@
 //! Puts a service together: opens its parts, runs its background work, and ends it in order.
 //!
-//! To end is: no new requests, answer those under way, publish what was committed, stop consuming, keep snapshots.
+//! To end is: send clients elsewhere, take no new requests, answer those under way, publish what was committed, stop consuming,
+//! keep snapshots.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -18,6 +19,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -30,7 +32,7 @@ use crate::consumer::parking::Parking;
 use crate::desk::{Aggregate, Desk, Snapshots};
 use crate::faults;
 use crate::health::{Health, Part};
-use crate::http::server::{self, Api, Listeners, Server};
+use crate::http::server::{self, Api, Https, Listeners, Server};
 use crate::lost_journal;
 use crate::metrics::Metrics;
 use crate::moved;
@@ -233,6 +235,7 @@ impl Service {
             Arc::clone(&self.stores.lease),
             Arc::clone(&self.broker.emitter),
             Arc::clone(&self.appended),
+            Arc::clone(&self.clock),
             self.metrics.relay.clone(),
             health.clone(),
         );
@@ -330,7 +333,7 @@ impl Service {
         Ok(endpoints)
     }
 
-    fn https(&self) -> Result<Option<(TcpListener, rustls::ServerConfig)>, StartError> {
+    fn https(&self) -> Result<Option<Https>, StartError> {
         let Some(address) = self.settings.listen_tls else {
             return Ok(None);
         };
@@ -341,8 +344,12 @@ impl Service {
             },
             None => tls::self_signed(&self.settings.data_dir.join("tls"))?,
         };
-        let config = tls::server_config(files, self.stop.clone())?;
-        Ok(Some((listen("listen_tls", address)?, config)))
+        Ok(Some(Https {
+            tls: tls::server_config(files, self.metrics.certificate_expiry()?, self.stop.clone())?,
+            listener: listen("listen_tls", address)?,
+            // A certificate that was made here is one machine's, on which other programs may have no HTTPS.
+            is_strict: self.settings.certificate.is_some(),
+        }))
     }
 
     /// Cancelled when the service takes no more requests.
@@ -359,6 +366,12 @@ impl Service {
             closing.run_until_cancelled_owned(work).await;
         };
         self.background.spawn(watched(part, work));
+    }
+
+    /// Sends clients elsewhere, and takes requests for as long as that may take.
+    pub async fn drain(&self) {
+        self.servers.iter().for_each(Server::drain);
+        sleep(self.settings.drain).await;
     }
 
     /// Answers what was accepted and takes nothing more.

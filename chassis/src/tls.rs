@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use prometheus::IntGauge;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -19,6 +20,7 @@ use thiserror::Error;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use x509_parser::parse_x509_certificate;
 
 const CERTIFICATE: &str = "certificate.pem";
 const PRIVATE_KEY: &str = "private-key.pem";
@@ -44,6 +46,31 @@ pub struct CertificateFiles {
 #[derive(Debug)]
 struct Resolver {
     current: ArcSwap<CertifiedKey>,
+    expiry: IntGauge,
+}
+
+impl Resolver {
+    fn of(key: CertifiedKey, expiry: IntGauge) -> Self {
+        expiry.set(end_of(&key));
+        Self {
+            current: ArcSwap::from_pointee(key),
+            expiry,
+        }
+    }
+
+    fn replace(&self, key: CertifiedKey) {
+        self.expiry.set(end_of(&key));
+        self.current.store(Arc::new(key));
+    }
+}
+
+/// When a certificate is no longer valid, in unix seconds; 0 where it does not tell.
+fn end_of(key: &CertifiedKey) -> i64 {
+    let certificate = key.cert.first().map(|der| parse_x509_certificate(der));
+    let Some(Ok((_, certificate))) = certificate else {
+        return 0;
+    };
+    certificate.validity().not_after.timestamp()
 }
 
 impl ResolvesServerCert for Resolver {
@@ -53,12 +80,14 @@ impl ResolvesServerCert for Resolver {
 }
 
 /// TLS 1.2 and 1.3 with these files, followed until `stop`. A pair that cannot be read later on is logged, and the one
-/// in use stays.
-pub fn server_config(files: CertificateFiles, stop: CancellationToken) -> Result<ServerConfig, TlsError> {
+/// in use stays. `expiry` tells when that one ends, in unix seconds.
+pub fn server_config(
+    files: CertificateFiles,
+    expiry: IntGauge,
+    stop: CancellationToken,
+) -> Result<ServerConfig, TlsError> {
     let content = files.read()?;
-    let resolver = Arc::new(Resolver {
-        current: ArcSwap::from_pointee(content.certified_key(&files)?),
-    });
+    let resolver = Arc::new(Resolver::of(content.certified_key(&files)?, expiry));
     tokio::spawn(follow(files, content, Arc::clone(&resolver), stop));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -81,7 +110,7 @@ async fn follow(files: CertificateFiles, mut known: Content, resolver: Arc<Resol
         }
         match content.certified_key(&files) {
             Ok(key) => {
-                resolver.current.store(Arc::new(key));
+                resolver.replace(key);
                 info!(certificate = %files.certificate.display(), "the certificate was replaced");
             }
             Err(error) => warn!(%error, "the new certificate cannot be used; the old one stays"),

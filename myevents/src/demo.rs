@@ -2,6 +2,8 @@
 //!
 //! Everything goes out under an idempotency key of the day, so that running it again on that day changes nothing.
 
+mod visitors;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::api::{Api, ApiError, CONSISTENCY_TOKEN, IDEMPOTENCY_KEY};
+use crate::interrupt;
 use crate::load::report;
 use crate::output;
 
@@ -17,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   myevents serve                       in one terminal, and in another:
   myevents demo                        fills it
+  myevents demo --visitors             and then books now and then, until Ctrl-C
   myevents demo --url http://127.0.0.1:8080
 
 Run again on the same day (UTC) it changes nothing.";
@@ -30,6 +34,9 @@ pub(crate) struct Options {
     /// Where the platform answers
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8181")]
     url: String,
+    /// Afterwards let visitors book and cancel now and then, until it is ended
+    #[arg(long)]
+    visitors: bool,
 }
 
 #[derive(Debug, Error)]
@@ -38,6 +45,8 @@ pub(crate) enum DemoError {
     Api(#[from] ApiError),
     #[error("the calendar: {0}")]
     Calendar(#[from] jiff::Error),
+    #[error("signals cannot be handled: {0}")]
+    Signals(std::io::Error),
 }
 
 struct Venue {
@@ -272,16 +281,26 @@ pub(crate) async fn run(options: Options) -> Result<(), DemoError> {
     let requests: usize = SHOWS.iter().map(|show| 1 + parties(show).len()).sum();
     let bar = report::counting_bar(requests as u64, "filling");
     let mut rows = vec![["EVENT", "WHEN (THERE)", "WHERE", "SEATS LEFT", "URL"].map(str::to_owned)];
+    let mut on_sale = Vec::new();
     for show in &SHOWS {
-        rows.push(put_on(&api, show, today, || bar.inc(1)).await?);
+        let (event, row) = put_on(&api, show, today, || bar.inc(1)).await?;
+        rows.push(row);
+        if matches!(show.special, Special::Nothing | Special::Limited(_)) {
+            on_sale.push(event);
+        }
     }
     bar.finish_and_clear();
     output::print(&output::table(&rows));
-    Ok(())
+    if !options.visitors {
+        return Ok(());
+    }
+    output::print("Visitors come and book now. Ctrl-C ends it.");
+    let stop = interrupt::token().map_err(DemoError::Signals)?;
+    visitors::come(&api, &on_sale, &stop).await
 }
 
-/// Creates one event with its bookings. Returns what to print.
-async fn put_on(api: &Api, show: &Show, today: Date, progress: impl Fn()) -> Result<[String; 5], DemoError> {
+/// Creates one event with its bookings. Returns its id, and what to print.
+async fn put_on(api: &Api, show: &Show, today: Date, progress: impl Fn()) -> Result<(String, [String; 5]), DemoError> {
     let key = format!("demo-{today}-{}", show.id);
     let start = on_day(show.venue, today, show.in_days, show.at)?;
     let headers = [(IDEMPOTENCY_KEY, key.as_str())];
@@ -296,13 +315,14 @@ async fn put_on(api: &Api, show: &Show, today: Date, progress: impl Fn()) -> Res
         let path = format!("/events/{}/cancel", event.id);
         let _: (Created, _) = api.post(&path, &headers, &json!({})).await?;
     }
-    Ok([
+    let row = [
         show.name.to_owned(),
         start.strftime("%a %d %b %Y, %H:%M").to_string(),
         format!("{}, {}", show.venue.name, show.venue.country),
         seats_left(api, show, &event.id, &token).await?,
         api.url_of(&format!("/events/{}", event.id)),
-    ])
+    ];
+    Ok((event.id, row))
 }
 
 /// Returns the token of the booking, to see it by.

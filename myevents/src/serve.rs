@@ -9,7 +9,7 @@ use chassis::config::{Defaults, Flags, Settings};
 use chassis::http::server::Api;
 use chassis::service::StartError;
 use chassis::shutdown::Shutdown;
-use chassis::{binary, telemetry, without_secrets};
+use chassis::{binary, without_secrets};
 
 use crate::page;
 
@@ -26,8 +26,10 @@ pub(crate) fn run(flags: &Flags) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return binary::fail(&error),
     };
-    telemetry::start(&events.logging);
-    binary::run(serve(events, bookings))
+    if flags.check_health {
+        return binary::check_health(&events);
+    }
+    binary::run_observed("myevents", &events.clone(), serve(events, bookings))
 }
 
 async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
@@ -54,6 +56,9 @@ async fn serve(events: Settings, bookings: Settings) -> Result<(), StartError> {
     ];
     binary::print_banner(&endpoints, page::is_built().then_some(event_endpoints.http));
     shutdown.requested().await;
+    // Who asks twice does not want to wait.
+    let draining = async { tokio::join!(event_service.drain(), booking_service.drain()) };
+    shutdown.or(draining).await;
     // Requests of both end before either's background work does: they use it.
     tokio::join!(event_service.stop_serving(), booking_service.stop_serving());
     event_service.stop().await;

@@ -24,6 +24,8 @@ pub mod history;
 mod place;
 #[cfg(feature = "platform")]
 mod platform;
+#[cfg(feature = "platform")]
+mod said;
 pub mod servers;
 mod store;
 mod variables;

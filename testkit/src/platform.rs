@@ -1,15 +1,14 @@
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::said::{LastLines, Said};
 use crate::{Client, variables};
 
 const START: Duration = Duration::from_secs(120);
@@ -20,6 +19,7 @@ pub struct Platform {
     child: Child,
     folder: Folder,
     log: Option<PathBuf>,
+    last_lines: LastLines,
     endpoints: HashMap<String, String>,
 }
 
@@ -77,7 +77,7 @@ impl PlatformBuilder {
         self
     }
 
-    /// Appends what it says to this file; otherwise nobody keeps it.
+    /// Appends what it says to this file; otherwise only its last lines are kept, for a test that fails.
     pub fn log(mut self, file: &Path) -> Self {
         self.log = Some(file.to_owned());
         self
@@ -138,6 +138,7 @@ impl PlatformBuilder {
             child: command.spawn().unwrap(),
             folder: self.folder,
             log: self.log,
+            last_lines: LastLines::default(),
             endpoints: HashMap::new(),
         }
     }
@@ -204,8 +205,13 @@ impl Platform {
     }
 
     /// SIGTERM, and success.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.terminate();
+        self.ends().await;
+    }
+
+    /// Waits for its end, which has to be a success.
+    pub async fn ends(mut self) {
         let status = self.ended().await;
         assert!(status.success(), "{status}: {}", standard_error(&mut self.child).await);
     }
@@ -236,7 +242,8 @@ fn signal(pid: u32, name: &str) {
 /// Reads up to the end of the banner; what follows is read on so that the process never waits for room. `None` where it
 /// ends before.
 async fn read_banner(starting: &mut Platform) -> Option<HashMap<String, String>> {
-    let mut said = Said::of(starting);
+    let output = starting.child.stdout.take().unwrap();
+    let mut said = Said::new(output, &starting.last_lines, starting.log.take());
     let mut endpoints = HashMap::new();
     loop {
         let line = said.next_line().await?;
@@ -251,31 +258,6 @@ async fn read_banner(starting: &mut Platform) -> Option<HashMap<String, String>>
     }
     tokio::spawn(async move { while said.next_line().await.is_some() {} });
     Some(endpoints)
-}
-
-/// What a process says, copied into a file where that is wanted.
-struct Said {
-    lines: Lines<BufReader<ChildStdout>>,
-    copy: Option<File>,
-}
-
-impl Said {
-    fn of(platform: &mut Platform) -> Self {
-        let open = |path| File::options().append(true).create(true).open(path).unwrap();
-        Self {
-            lines: BufReader::new(platform.child.stdout.take().unwrap()).lines(),
-            copy: platform.log.take().map(open),
-        }
-    }
-
-    /// `None` at its end.
-    async fn next_line(&mut self) -> Option<String> {
-        let line = self.lines.next_line().await.ok()??;
-        if let Some(copy) = &mut self.copy {
-            writeln!(copy, "{line}").unwrap();
-        }
-        Some(line)
-    }
 }
 
 async fn standard_error(child: &mut Child) -> String {

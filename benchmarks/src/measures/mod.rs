@@ -5,6 +5,7 @@ mod emitting;
 mod footprint;
 mod listening;
 mod operating;
+mod overload;
 mod reading;
 mod replicas;
 mod streams;
@@ -107,6 +108,9 @@ async fn of_platform(options: &Options) -> Outcome<Vec<Row>> {
     }
     if options.wants(footprint::START) {
         rows.push(footprint::start(options).await?);
+    }
+    if options.wants(overload::TWICE) {
+        rows.extend(overload::twice(options).await?);
     }
     if options.wants(streams::OPEN) {
         rows.extend(streams::open(options).await?);

@@ -6,6 +6,7 @@ use chassis::views::{Key, UnitOfWork, View};
 use contracts::{DomainEvent, InventoryTerms, StreamKind};
 use jiff::Timestamp;
 use persistence::{Index, StoreError};
+use prometheus::IntCounter;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -32,7 +33,10 @@ pub(crate) enum SalesStatus {
     Cancelled,
 }
 
-pub(crate) struct InventoriesView;
+pub(crate) struct InventoriesView {
+    /// Seats that broke the law, where anybody counts: by bookings that went above the capacity then in force.
+    pub(crate) oversold: Option<IntCounter>,
+}
 
 #[async_trait]
 impl View for InventoriesView {
@@ -52,10 +56,16 @@ impl View for InventoriesView {
             return Ok(());
         }
         let id = recorded.envelope.stream.entity_id();
+        let mut oversold = 0;
         unit.update(COLLECTION, id, recorded, |document: &mut InventoryDocument| {
-            document.take_in(recorded)
+            document.take_in(recorded);
+            oversold = document.oversold_by(&recorded.event);
         })
-        .await
+        .await?;
+        if let Some(counter) = &self.oversold {
+            counter.inc_by(oversold.into());
+        }
+        Ok(())
     }
 }
 
@@ -70,6 +80,15 @@ impl InventoryDocument {
             DomainEvent::EventBooked(booked) => self.sold += booked.seats,
             DomainEvent::BookingCancelled(cancelled) => self.sold = self.sold.saturating_sub(cancelled.seats),
             _ => {}
+        }
+    }
+
+    /// Seats of a booking that the law would have refused, after it was taken in.
+    fn oversold_by(&self, event: &DomainEvent) -> u32 {
+        let capacity = self.terms.as_ref().map_or(0, |terms| terms.capacity);
+        match event {
+            DomainEvent::EventBooked(booked) => self.sold.saturating_sub(capacity).min(booked.seats),
+            _ => 0,
         }
     }
 

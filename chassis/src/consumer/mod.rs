@@ -129,15 +129,20 @@ impl Consumer {
             };
             behind.abandon().await;
             failures += 1;
+            self.metrics.reconnects(&self.group);
             if failures == 1 {
                 error!(group = self.group, %error, cause = ?std::error::Error::source(&error), "consuming fails; it is tried again");
             }
             self.health.degraded(causes(&error));
             stage.report(None);
-            tokio::select! {
-                () = sleep(backoff(failures)) => {}
-                () = stop.cancelled() => {}
-            }
+            let pause = async {
+                // Where the store fails what is behind still grows. What the broker has to say against it comes up again.
+                if !matches!(error, StepError::Broker(_)) {
+                    let _ = self.lag().await;
+                }
+                sleep(backoff(failures)).await;
+            };
+            stop.run_until_cancelled(pause).await;
         }
     }
 
@@ -171,10 +176,18 @@ impl Consumer {
     }
 
     async fn measure(&self, stage: &Stage) -> Result<Option<u64>, StepError> {
+        let lag = self.lag().await?;
+        if lag.is_some() {
+            stage.report(lag);
+        }
+        Ok(lag)
+    }
+
+    /// Shown by the metrics as well.
+    async fn lag(&self) -> Result<Option<u64>, BrokerError> {
         let lag = self.listener.lag(&self.group).await?;
         if let Some(lag) = lag {
             self.metrics.set_lag(&self.group, lag);
-            stage.report(Some(lag));
         }
         Ok(lag)
     }

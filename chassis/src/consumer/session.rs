@@ -13,6 +13,7 @@ use super::write_behind::WriteBehind;
 use super::{Consumer, StepError, tags};
 use crate::background::{Stage, pressure};
 use crate::faults;
+use crate::spans::Spans;
 
 /// Deliveries taken at a time.
 const BATCH: usize = 2_048;
@@ -27,9 +28,17 @@ pub(super) struct Session<'a> {
     stage: &'a Stage,
     subscription: Box<dyn Subscription>,
     parked: HashSet<StreamId>,
-    /// Not acknowledged yet, each with how many batches have to be stored before.
-    computed: VecDeque<(u64, Vec<DeliveryTag>)>,
+    computed: VecDeque<Computed>,
     measured: Instant,
+}
+
+/// Deliveries that are not acknowledged yet.
+struct Computed {
+    /// How many batches have to be stored before.
+    batches: u64,
+    tags: Vec<DeliveryTag>,
+    /// They end when it is acknowledged.
+    _spans: Spans,
 }
 
 impl<'a> Session<'a> {
@@ -74,8 +83,12 @@ impl<'a> Session<'a> {
             self.subscription.ack(&tags(batch)).await?;
         }
         faults::point("consumer.taken");
-        self.consumer.step(batch, &mut self.parked).await?;
-        self.computed.push_back((self.behind.batches_put(), tags(batch)));
+        let spans = self.consumer.step(batch, &mut self.parked).await?;
+        self.computed.push_back(Computed {
+            batches: self.behind.batches_put(),
+            tags: tags(batch),
+            _spans: spans,
+        });
         let works = self.acknowledge().await?;
         if batch.len() >= pressure().portion(BATCH) && self.measured.elapsed() >= MEASURE {
             self.measured = Instant::now();
@@ -89,8 +102,8 @@ impl<'a> Session<'a> {
     async fn acknowledge(&mut self) -> Result<bool, StepError> {
         let stored = self.behind.batches_stored();
         let mut works = false;
-        while let Some((_, tags)) = self.computed.pop_front_if(|(batches, _)| *batches <= stored) {
-            self.subscription.ack(&tags).await?;
+        while let Some(computed) = self.computed.pop_front_if(|computed| computed.batches <= stored) {
+            self.subscription.ack(&computed.tags).await?;
             faults::point("consumer.acknowledged");
             works = true;
         }

@@ -14,6 +14,7 @@ use super::plan::{Incoming, Plan, Refused, Verdict};
 use super::{Consumer, HandlerError, StepError};
 use crate::faults;
 use crate::recorded::Recorded;
+use crate::spans::Spans;
 
 /// How much is kept of a message that tells no stream.
 const STRAY_BYTES: usize = 1_024;
@@ -29,7 +30,9 @@ struct Sorted {
 
 impl Consumer {
     /// A batch of which something is refused is sorted once more, without that. Until then nothing of it is written.
-    pub(crate) async fn step(&self, batch: &[Delivery], parked: &mut HashSet<StreamId>) -> Result<(), StepError> {
+    ///
+    /// Returns spans that last until what it led to is stored.
+    pub(crate) async fn step(&self, batch: &[Delivery], parked: &mut HashSet<StreamId>) -> Result<Spans, StepError> {
         let (concerning, foreign) = self.classified(batch);
         self.adopt_foreign(foreign).await?;
         let mut refused = Refused::default();
@@ -46,7 +49,7 @@ impl Consumer {
         concerning: &[&Delivery],
         parked: &mut HashSet<StreamId>,
         refused: &Refused,
-    ) -> Result<(), StepError> {
+    ) -> Result<Spans, StepError> {
         let incoming: Vec<Incoming> = concerning.iter().map(|delivery| Incoming::read(delivery)).collect();
         let mut sorted = self.sorted(streams_of(&incoming), refused).await?;
         for (delivery, incoming) in concerning.iter().zip(incoming) {
@@ -59,11 +62,11 @@ impl Consumer {
         }
         parked.extend(parked_streams(&sorted.park));
         let moved_on = touched(&sorted, parked);
-        self.settle(sorted).await?;
+        let spans = self.settle(sorted).await?;
         for stream in moved_on {
             self.heal(&stream).await?;
         }
-        Ok(())
+        Ok(spans)
     }
 
     /// What concerns the handler, and what other programs sent. Nobody knows whose a message is that tells neither its
@@ -230,9 +233,11 @@ impl Consumer {
     }
 
     /// Carries out what a sorted batch leads to: documents first, progress behind them, parked entries last.
-    async fn settle(&self, mut sorted: Sorted) -> Result<(), StepError> {
-        let apply = std::mem::take(&mut sorted.apply).into();
-        let mut writes = self.handler.handle(&apply, &self.documents).await?;
+    async fn settle(&self, mut sorted: Sorted) -> Result<Spans, StepError> {
+        let apply: Arc<[Recorded]> = std::mem::take(&mut sorted.apply).into();
+        let mut spans = Spans::of_applying(&self.group, apply.iter().map(|recorded| &*recorded.envelope));
+        let handled = self.handler.handle(&apply, &self.documents).await;
+        let mut writes = handled.inspect_err(|error| spans.failed(error))?;
         faults::point("consumer.handled");
         for parked in &sorted.park {
             self.report(parked);
@@ -251,7 +256,7 @@ impl Consumer {
         faults::point_when(!sorted.settled.is_empty(), "consumer.unparked");
         self.metrics.consumed(&self.group, "applied", apply.len());
         self.progress.announce();
-        Ok(())
+        Ok(spans)
     }
 
     fn removals(&self, sorted: &Sorted) -> Vec<Write> {
@@ -280,7 +285,7 @@ fn settle_copy(sorted: &mut Sorted, stream: &StreamId, copy: &Copy) {
 }
 
 /// Notes what was refused. False where it was not that, or nothing new.
-fn noted(outcome: &Result<(), StepError>, refused: &mut Refused) -> bool {
+fn noted<T>(outcome: &Result<T, StepError>, refused: &mut Refused) -> bool {
     match outcome {
         Err(StepError::Handler(HandlerError::Refused(refusals))) => refused.note(refusals.clone()),
         _ => false,

@@ -26,6 +26,7 @@ use crate::background::pressure;
 use crate::clock::Clock;
 use crate::faults;
 use crate::recorded::Recorded;
+use crate::spans::Spans;
 
 /// How often a batch is decided again because another writer was first.
 const CONFLICT_ATTEMPTS: u32 = 60;
@@ -161,6 +162,7 @@ impl<A: Aggregate> Clerk<A> {
         let (Batch { mut jobs, draft }, began) = (batch, Instant::now());
         match self.settle(&mut jobs, draft).await {
             Ok(settled) => {
+                self.shared.metrics.batch(jobs.len());
                 let decided = settled.ahead.as_ref().map_or(0, |ahead| ahead.jobs.len());
                 self.intake.note(jobs.len() + decided);
                 self.answer(jobs, settled.verdicts, settled.recorded);
@@ -422,9 +424,18 @@ fn decide<A: Aggregate>(live: &Live<A>, stream: &StreamId, jobs: &[Job<A>], cloc
     batch::decide(live, stream, jobs.iter().map(|job| &job.request), clock.now())
 }
 
+async fn append<A: Aggregate>(shared: &Shared<A>, draft: &Draft<A>) -> Result<(), AppendError> {
+    let began = Instant::now();
+    let mut spans = Spans::of_append(draft.recorded.iter().map(|recorded| &*recorded.envelope));
+    let outcome = append_for_certain(shared, draft).await;
+    outcome.as_ref().inspect_err(|error| spans.failed(error)).ok();
+    shared.metrics.append_took(began.elapsed());
+    outcome
+}
+
 /// An append whose outcome is unknown is repeated as it is: the journal knows its own commit again. That a repetition could
 /// not be made tells nothing of the one before.
-async fn append<A: Aggregate>(shared: &Shared<A>, draft: &Draft<A>) -> Result<(), AppendError> {
+async fn append_for_certain<A: Aggregate>(shared: &Shared<A>, draft: &Draft<A>) -> Result<(), AppendError> {
     let envelopes = draft
         .recorded
         .iter()

@@ -37,6 +37,7 @@ use crate::background::pressure;
 use crate::clock::Clock;
 use crate::metrics::DeskMetrics;
 use crate::recorded::Recorded;
+use crate::spans::Span;
 use clerk::Clerk;
 use gathering::Gathering;
 use live::CatchUpError;
@@ -66,6 +67,14 @@ impl<C> Request<C> {
             idempotency: None,
             if_version: None,
             trace: None,
+        }
+    }
+
+    /// The same, as a reaction to what happened.
+    pub fn following(cause: &Recorded, command: C) -> Self {
+        Self {
+            trace: cause.envelope.trace.clone(),
+            ..Self::of_system(command)
         }
     }
 
@@ -201,9 +210,12 @@ impl<A: Aggregate> Desk<A> {
     pub async fn handle_in_background(
         &self,
         stream: &StreamId,
-        request: Request<A::Command>,
+        mut request: Request<A::Command>,
     ) -> Result<Outcome, DeskError<A::Rejection>> {
         let (reply, answer) = oneshot::channel();
+        let _waiting = self.shared.metrics.wait();
+        let span = Span::of_decision(stream.as_str(), request.trace.as_ref());
+        request.trace = span.trace().or(request.trace);
         self.shared.enqueue(stream, Job { request, reply })?;
         // A clerk that went away without an answer did so because the process shuts down.
         answer.await.unwrap_or(Err(DeskError::Busy))

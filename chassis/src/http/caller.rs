@@ -1,7 +1,7 @@
 //! Who asks, and with what: the parts of a request that end up in envelopes.
 
-use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
+use actix_web::{HttpMessage, HttpRequest};
 use contracts::{Actor, TraceContext};
 use serde_json::{Map, Value};
 
@@ -13,8 +13,6 @@ use crate::desk::Request;
 /// The user's or guest's id, until there is sign-in.
 pub const HEADER: &str = "X-User-Id";
 pub(crate) const NAME: HeaderName = HeaderName::from_static("x-user-id");
-const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The actor that a request names; `None` where it names none.
 ///
@@ -41,17 +39,6 @@ pub fn request<C>(
         actor: actor_of(http)?.unwrap_or(actor),
         idempotency: idempotency::digests_of(http, body)?,
         if_version: None,
-        trace: trace_of(http),
-    })
-}
-
-/// W3C trace context, if there is a proper one: four hexadecimal parts in 55 characters.
-fn trace_of(http: &HttpRequest) -> Option<TraceContext> {
-    let header = |name: HeaderName| http.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let traceparent = header(TRACE_PARENT)?;
-    let proper = traceparent.len() == 55 && traceparent.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    proper.then(|| TraceContext {
-        traceparent,
-        tracestate: header(TRACE_STATE).filter(|state| state.len() <= 512),
+        trace: http.extensions().get::<TraceContext>().cloned(),
     })
 }

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::middleware::Draining;
 use super::routing::resource;
 use crate::health::{Health, PartHealth, State};
 
@@ -28,16 +29,22 @@ pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "state": "ok" }))
 }
 
-/// How each part is. Degraded parts catch up by themselves and do not stop requests; with a part that is down the
-/// service should get none.
+/// How each part is, and whether this process goes on. Degraded parts catch up by themselves and do not stop requests; with a
+/// part that is down the service should get none.
 #[utoipa::path(get, path = "/health/ready", operation_id = "isReady", tag = "health", responses(
     (status = 200, description = "Takes requests", body = Readiness),
-    (status = 503, description = "A part is down", body = Readiness),
+    (status = 503, description = "A part is down, or the process ends", body = Readiness),
 ))]
-pub(crate) async fn ready(health: web::Data<Vec<Health>>) -> HttpResponse {
+pub(crate) async fn ready(health: web::Data<Vec<Health>>, draining: web::Data<Draining>) -> HttpResponse {
     let mut parts = BTreeMap::new();
     for health in health.iter() {
         parts.extend(health.parts());
+    }
+    if draining.is_on() {
+        parts.insert(
+            "requests".to_owned(),
+            PartHealth::down("the process ends: ask another one"),
+        );
     }
     let state = parts.values().map(|part| part.state).max().unwrap_or(State::Ok);
     let mut response = if state == State::Down {

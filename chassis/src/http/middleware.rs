@@ -1,5 +1,5 @@
-//! What happens to every request: an id in and out, its time and status in the metrics, HEAD as GET, and, while the
-//! server shuts down, the end of its connection.
+//! What happens to every request: an id in and out, its span in a trace, its time and status in the metrics, HEAD as GET,
+//! where it is wanted the word to keep to HTTPS, and, while the server shuts down, the end of its connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,22 +8,38 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
-use tracing::{Instrument, field, info_span};
+use tracing::{Instrument, debug, field, info_span};
 use uuid::Uuid;
 
 use super::routing::Pattern;
 use super::sse::OnlyHead;
 use crate::metrics::HttpMetrics;
+use crate::spans::{self, Span};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
+const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Raised when the server stops: connections end with their next reply.
+/// Raised when the server is about to stop: connections end with their next reply.
 #[derive(Clone, Default)]
-pub(crate) struct Draining(pub(crate) Arc<AtomicBool>);
+pub(crate) struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether browsers that came by HTTPS are to come by nothing else from then on, RFC 6797.
+#[derive(Clone, Copy)]
+pub(crate) struct Strict(pub(crate) bool);
 
 /// Everything that is logged on the way stands in the request's span.
 pub(crate) async fn observe(
@@ -33,22 +49,45 @@ pub(crate) async fn observe(
     let started = Instant::now();
     let id = request_id(&request);
     let method = known(request.method());
-    let span = info_span!("request", request_id = id, method, route = field::Empty);
-    if !span.is_disabled() {
-        span.record("route", request.match_pattern());
+    let sent = spans::sent_with(request.headers());
+    let span = Span::of_request(method, sent.as_ref());
+    let trace = span.trace().or(sent);
+    let logged = info_span!(
+        "request",
+        request_id = id,
+        trace_id = field::Empty,
+        method,
+        route = field::Empty
+    );
+    if !logged.is_disabled() {
+        logged.record("route", request.match_pattern());
+        if let Some(trace) = &trace {
+            logged.record("trace_id", spans::trace_id(trace));
+        }
+    }
+    if let Some(trace) = trace {
+        request.extensions_mut().insert(trace);
     }
     ask_as_get(&mut request);
-    let mut response = next.call(request).instrument(span).await?;
+    let mut response = next.call(request).instrument(logged.clone()).await?;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
+    keep_to_https(&mut response);
     end_connection_when_draining(&mut response);
+    // Paths hold ids: only their patterns may become labels.
+    let route = response.request().app_data::<Pattern>();
+    let route = route.map_or("unknown", |pattern| pattern.0);
     if let Some(metrics) = response.request().app_data::<web::Data<HttpMetrics>>() {
-        // Paths hold ids: only their patterns may become labels.
-        let route = response.request().app_data::<Pattern>();
-        let route = route.map_or("unknown", |pattern| pattern.0);
         metrics.answered(method, route, response.status(), started.elapsed());
     }
+    span.answered(method, route, response.status());
+    debug!(
+        parent: &logged,
+        status = response.status().as_u16(),
+        milliseconds = started.elapsed().as_secs_f64() * 1_000.0,
+        "answered"
+    );
     Ok(response)
 }
 
@@ -77,9 +116,17 @@ fn request_id(request: &ServiceRequest) -> String {
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
+fn keep_to_https<B>(response: &mut ServiceResponse<B>) {
+    let request = response.request();
+    let is_strict = request.app_data::<web::Data<Strict>>().is_some_and(|strict| strict.0);
+    if is_strict && request.app_config().secure() {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
+    }
+}
+
 fn end_connection_when_draining<B>(response: &mut ServiceResponse<B>) {
     let draining = response.request().app_data::<web::Data<Draining>>();
-    if draining.is_some_and(|draining| draining.0.load(Ordering::Relaxed)) {
+    if draining.is_some_and(|draining| draining.is_on()) {
         response
             .response_mut()
             .head_mut()

@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_cors::Cors;
@@ -14,7 +13,7 @@ use tokio::task::JoinHandle;
 use utoipa::openapi::OpenApi;
 
 use super::body::MAX_BODY_BYTES;
-use super::middleware::{Draining, head_as_get, observe};
+use super::middleware::{Draining, Strict, head_as_get, observe};
 use super::{docs, health, routing};
 use crate::health::Health;
 use crate::metrics::{HttpMetrics, Metrics};
@@ -38,7 +37,14 @@ pub struct Api {
 /// Where to listen.
 pub struct Listeners {
     pub http: TcpListener,
-    pub https: Option<(TcpListener, ServerConfig)>,
+    pub https: Option<Https>,
+}
+
+pub struct Https {
+    pub listener: TcpListener,
+    pub tls: ServerConfig,
+    /// Whether who has come by HTTPS is told to come by nothing else from then on.
+    pub is_strict: bool,
 }
 
 /// A server at work.
@@ -56,15 +62,17 @@ pub fn start(api: Api, listeners: Listeners, patience: Duration) -> std::io::Res
     let https = listeners
         .https
         .as_ref()
-        .map(|(listener, _)| listener.local_addr())
+        .map(|https| https.listener.local_addr())
         .transpose()?;
     let draining = Draining::default();
     let state = draining.clone();
+    let strict = Strict(listeners.https.as_ref().is_some_and(|https| https.is_strict));
     let document = docs::document(api.documents.clone());
     let mut server = HttpServer::new(move || {
         let (api, document) = (api.clone(), document.clone());
         App::new()
             .app_data(web::Data::new(state.clone()))
+            .app_data(web::Data::new(strict))
             .app_data(web::Data::new(api.metrics.clone()))
             .app_data(web::Data::new(api.health.clone()))
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
@@ -75,8 +83,8 @@ pub fn start(api: Api, listeners: Listeners, patience: Duration) -> std::io::Res
     .disable_signals()
     .shutdown_timeout(patience.as_secs())
     .listen(listeners.http)?;
-    if let Some((listener, tls)) = listeners.https {
-        server = server.listen_rustls_0_23(listener, tls)?;
+    if let Some(https) = listeners.https {
+        server = server.listen_rustls_0_23(https.listener, https.tls)?;
     }
     let server = server.run();
     Ok(Server {
@@ -116,9 +124,14 @@ pub fn start_metrics(metrics: Metrics, listener: TcpListener) -> std::io::Result
 }
 
 impl Server {
+    /// From now on readiness says no, and each reply is its connection's last: whoever balances the load goes elsewhere.
+    pub fn drain(&self) {
+        self.draining.begin();
+    }
+
     /// Takes no new connections, answers what was accepted, and returns when that is done or its time is over.
     pub async fn stop(self) {
-        self.draining.0.store(true, Ordering::Relaxed);
+        self.drain();
         self.handle.stop(true).await;
         // The task ends with the server; how is of no interest any more.
         let _ = self.task.await;

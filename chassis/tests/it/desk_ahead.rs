@@ -18,7 +18,7 @@ const CLIENTS: usize = 64;
 const ROUNDS: usize = 60;
 
 /// A real journal, whose appends can be held up and made to fail.
-struct Troubled {
+pub(crate) struct Troubled {
     journal: Arc<dyn Journal>,
     gate: Semaphore,
     held: AtomicBool,
@@ -33,7 +33,7 @@ struct Troubled {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
+pub(crate) enum Trouble {
     None,
     /// Nothing is written.
     Unavailable,
@@ -44,7 +44,7 @@ enum Trouble {
 }
 
 impl Troubled {
-    fn new(parts: &Parts, trouble: fn(u64) -> Trouble) -> Arc<Self> {
+    pub(crate) fn new(parts: &Parts, trouble: fn(u64) -> Trouble) -> Arc<Self> {
         Arc::new(Self {
             journal: Arc::clone(&parts.stores.journal),
             gate: Semaphore::new(0),
@@ -57,11 +57,11 @@ impl Troubled {
         })
     }
 
-    fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.held.store(true, Ordering::SeqCst);
     }
 
-    fn release(&self) {
+    pub(crate) fn release(&self) {
         self.held.store(false, Ordering::SeqCst);
         self.gate.add_permits(1);
     }

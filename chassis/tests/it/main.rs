@@ -9,6 +9,7 @@
 mod consumer;
 mod desk;
 mod desk_ahead;
+mod desk_overload;
 mod feed;
 mod rebuild;
 mod relay;

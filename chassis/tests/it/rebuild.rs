@@ -64,6 +64,7 @@ impl View for Indexed {
 async fn workplace() -> (TempDir, Workplace) {
     let folder = tempfile::tempdir().unwrap();
     let flags = Flags {
+        check_health: false,
         data_dir: Some(folder.path().to_owned()),
         conf: None,
     };

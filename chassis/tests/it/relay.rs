@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chassis::clock::SystemClock;
 use chassis::health::Health;
 use chassis::relay::Relay;
 use contracts::{Envelope, Hash};
@@ -35,6 +36,7 @@ fn relay(parts: &Parts, appended: &Arc<Notify>) -> Relay {
         Arc::clone(&parts.stores.lease),
         parts.log.broker().emitter,
         Arc::clone(appended),
+        Arc::new(SystemClock),
         parts.metrics.relay.clone(),
         Health::default().part("relay"),
     )

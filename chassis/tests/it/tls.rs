@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use chassis::tls::{CertificateFiles, self_signed, server_config};
+use prometheus::IntGauge;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -85,6 +86,10 @@ fn handshake(server: &Arc<rustls::ServerConfig>) -> Vec<u8> {
     keeper.0.lock().unwrap().clone()
 }
 
+fn expiry() -> IntGauge {
+    IntGauge::new("expiry", "When it ends").unwrap()
+}
+
 fn replace(files: &CertificateFiles, by: &Path) {
     let other = self_signed(by).unwrap();
     fs::copy(other.private_key, &files.private_key).unwrap();
@@ -96,7 +101,9 @@ async fn new_connections_get_the_new_certificate_and_a_broken_one_is_not_taken()
     let folder = tempfile::tempdir().unwrap();
     let files = self_signed(&folder.path().join("a")).unwrap();
     let stop = CancellationToken::new();
-    let config = Arc::new(server_config(files.clone(), stop.clone()).unwrap());
+    let expiry = expiry();
+    let config = Arc::new(server_config(files.clone(), expiry.clone(), stop.clone()).unwrap());
+    assert!(expiry.get() > jiff::Timestamp::now().as_second());
     let first = handshake(&config);
     assert_eq!(handshake(&config), first);
 
@@ -135,12 +142,14 @@ async fn files_that_are_missing_or_no_certificate_are_named() {
         certificate: folder.path().join("missing.pem"),
         ..files.clone()
     };
-    let error = server_config(missing, CancellationToken::new())
+    let error = server_config(missing, expiry(), CancellationToken::new())
         .unwrap_err()
         .to_string();
     assert!(error.contains("missing.pem"), "{error}");
     fs::write(&files.private_key, "nonsense").unwrap();
-    let error = server_config(files, CancellationToken::new()).unwrap_err().to_string();
+    let error = server_config(files, expiry(), CancellationToken::new())
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("private-key.pem") && error.contains("no PEM private key"),
         "{error}"

@@ -127,7 +127,7 @@ impl FollowLocation {
         let Ok(stream) = StreamId::new(StreamKind::Event, event_id) else {
             return Ok(());
         };
-        let request = Request::of_system(EventCommand::FollowLocation(place));
+        let request = Request::following(recorded, EventCommand::FollowLocation(place));
         match self.events.handle_in_background(&stream, request).await {
             Ok(_) => Ok(()),
             Err(error) => not_carried_out(recorded, error),

@@ -216,8 +216,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How each part is. Degraded parts catch up by themselves and do not stop requests; with a part that is down the
-         *     service should get none.
+         * How each part is, and whether this process goes on. Degraded parts catch up by themselves and do not stop requests; with a
+         *     part that is down the service should get none.
          */
         get: operations["isReady"];
         put?: never;
@@ -1524,7 +1524,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description A part is down */
+            /** @description A part is down, or the process ends */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -13,6 +13,8 @@ use crate::BrokerError;
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the broker tries to hand in a message. `message.timeout.ms`.
 pub(super) const DELIVERY: Duration = Duration::from_secs(30);
+/// A client that found no broker for this long is replaced.
+pub(super) const LOST: Duration = Duration::from_secs(15);
 
 const SESSION: Duration = Duration::from_secs(10);
 const MAX_HEARTBEAT: Duration = Duration::from_secs(3);

@@ -25,6 +25,8 @@ pub(super) struct Complaints(Arc<Mutex<Heard>>);
 #[derive(Default)]
 struct Heard {
     last: Option<Complaint>,
+    /// Since when nobody is there to talk to.
+    alone: Option<Instant>,
     /// How often anything was heard.
     times: u64,
 }
@@ -50,9 +52,12 @@ impl Complaints {
         let code = code(error);
         let mut heard = lock(&self.0);
         heard.times += 1;
-        // That all are down says less than why.
-        if code == Some(RDKafkaErrorCode::AllBrokersDown) && heard.recent().is_some() {
-            return;
+        if code == Some(RDKafkaErrorCode::AllBrokersDown) {
+            heard.alone.get_or_insert_with(Instant::now);
+            // It says less than why.
+            if heard.recent().is_some() {
+                return;
+            }
         }
         heard.last = Some(Complaint {
             code,
@@ -76,6 +81,17 @@ impl Complaints {
         let heard = lock(&self.0);
         let complaint = heard.recent()?;
         is_refusal(complaint.code?).then(|| BrokerError::Refused(format!("{doing}: {}", complaint.text)))
+    }
+
+    /// A broker has answered what the client asked at `asked`.
+    pub(super) fn answered(&self, asked: Instant) {
+        lock(&self.0).alone.take_if(|since| *since < asked);
+    }
+
+    /// Whether the client has found no broker for so long that it may have forgotten whom to ask: librdkafka 2.12 forgets all
+    /// brokers, for good, where one that is just coming back names none (its issue 5301).
+    pub(super) fn is_lost(&self, patience: Duration) -> bool {
+        lock(&self.0).alone.is_some_and(|since| since.elapsed() > patience)
     }
 
     /// Whether the client lately found nobody to talk to.

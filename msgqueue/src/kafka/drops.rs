@@ -10,16 +10,17 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
-use super::client::create;
-use super::complaints::{Complaints, patiently};
+use super::complaints::Complaints;
 use super::exchange::End;
-use super::lock;
-use super::topic::hear;
+use super::group_client::GroupClient;
 use super::url::KafkaUrl;
+use super::{drop_aside, lock};
 use crate::BrokerError;
 
 /// How soon a drop is noticed everywhere.
@@ -27,6 +28,8 @@ pub(super) const NOTICE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Where Kafka says nothing for so long, subscriptions end, so that those who wait for messages know.
 const SILENCE: Duration = Duration::from_secs(15);
+/// Before that the client is replaced if it is what fails.
+const LOST: Duration = Duration::from_secs(5);
 /// Kafka takes 4096 bytes by default.
 const MAX_TEXT: usize = 3_000;
 const QUEUE: usize = 64;
@@ -51,10 +54,10 @@ struct Seen {
     fault: Option<End>,
 }
 
-/// Owns the client, so that it is also closed on this thread.
+/// Owns the client, which is used on this thread only.
 struct Watcher {
-    client: BaseConsumer<Complaints>,
-    complaints: Complaints,
+    client: GroupClient,
+    config: ClientConfig,
     topic: String,
     seen: Arc<Mutex<Seen>>,
 }
@@ -68,16 +71,16 @@ struct Marker {
 
 impl Drops {
     pub(super) fn watch(url: &KafkaUrl) -> Result<Self, BrokerError> {
-        let complaints = Complaints::default();
-        let client = create(&url.group_client(&format!("{}:drops", url.topic)), complaints.clone())?;
+        let config = url.group_client(&format!("{}:drops", url.topic));
+        let client = GroupClient::new(&config)?;
         let seen = Arc::new(Mutex::new(Seen {
             marker: Marker::default(),
             at: Instant::now(),
             fault: None,
         }));
-        let watcher = Watcher {
+        let mut watcher = Watcher {
             client,
-            complaints,
+            config,
             topic: url.topic.clone(),
             seen: Arc::clone(&seen),
         };
@@ -122,7 +125,7 @@ impl Drops {
 }
 
 impl Watcher {
-    fn run(&self, requests: &Receiver<Request>) {
+    fn run(&mut self, requests: &Receiver<Request>) {
         let mut is_wanted = false;
         loop {
             match requests.recv_timeout(NOTICE) {
@@ -135,15 +138,17 @@ impl Watcher {
                     let _ = answer.send(self.raise(&group));
                 }
                 Err(RecvTimeoutError::Timeout) if is_wanted => drop(self.look()),
-                Err(RecvTimeoutError::Timeout) => hear(&self.client, &self.complaints),
+                Err(RecvTimeoutError::Timeout) => self.client.hear(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn look(&self) -> Result<Marker, BrokerError> {
-        let outcome = patiently(|| self.read());
-        hear(&self.client, &self.complaints);
+    fn look(&mut self) -> Result<Marker, BrokerError> {
+        let outcome = self.client.ask("asking for the groups", |client| self.read(client));
+        if outcome.is_err() && self.client.is_lost(LOST) {
+            self.begin_anew();
+        }
         let mut seen = lock(&self.seen);
         match outcome {
             Ok(marker) => {
@@ -153,17 +158,24 @@ impl Watcher {
                 Ok(marker)
             }
             Err(error) => {
-                let end = End::from(self.complaints.fault("asking for the groups", &error));
+                let end = End::from(error);
                 seen.fault = Some(end.clone());
                 Err(end.into())
             }
         }
     }
 
-    fn read(&self) -> Result<Marker, rdkafka::error::KafkaError> {
+    fn begin_anew(&mut self) {
+        // Where it cannot be made the old one is kept, and this is tried again.
+        if let Ok(client) = GroupClient::new(&self.config) {
+            drop_aside(std::mem::replace(&mut self.client, client));
+        }
+    }
+
+    fn read(&self, client: &BaseConsumer<Complaints>) -> Result<Marker, KafkaError> {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, 0);
-        let list = self.client.committed_offsets(list, PATIENCE)?;
+        let list = client.committed_offsets(list, PATIENCE)?;
         let Some(found) = list.find_partition(&self.topic, 0) else {
             return Ok(Marker::default());
         };
@@ -174,15 +186,15 @@ impl Watcher {
         })
     }
 
-    fn raise(&self, group: &str) -> Result<i64, BrokerError> {
+    fn raise(&mut self, group: &str) -> Result<i64, BrokerError> {
         let marker = self.look()?.raised(group);
-        let mut list = TopicPartitionList::new();
-        let mut element = list.add_partition(&self.topic, 0);
-        element.set_metadata(marker.text());
-        let outcome = element
-            .set_offset(Offset::Offset(marker.count))
-            .and_then(|()| patiently(|| self.client.commit(&list, CommitMode::Sync)));
-        outcome.map_err(|error| self.complaints.fault("telling that a group is dropped", &error))?;
+        self.client.ask("telling that a group is dropped", |client| {
+            let mut list = TopicPartitionList::new();
+            let mut element = list.add_partition(&self.topic, 0);
+            element.set_metadata(marker.text());
+            element.set_offset(Offset::Offset(marker.count))?;
+            client.commit(&list, CommitMode::Sync)
+        })?;
         let count = marker.count;
         lock(&self.seen).marker = marker;
         Ok(count)

@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::client::{DELIVERY, create};
+use super::client::{DELIVERY, LOST, create};
 use super::reports::{Reports, Sent};
 use super::url::KafkaUrl;
 use super::{drop_aside, lock, wire};
@@ -19,7 +19,7 @@ const REPORTS: Duration = DELIVERY.saturating_add(Duration::from_secs(10));
 
 pub(super) struct KafkaEmitter {
     url: Arc<KafkaUrl>,
-    /// Replaced when it is broken for good. `None` only while this is dropped.
+    /// Replaced when it is broken or lost for good. `None` only while this is dropped.
     line: Mutex<Option<Arc<Line>>>,
 }
 
@@ -39,14 +39,19 @@ impl KafkaEmitter {
     }
 
     /// A producer that has lost count of its messages refuses all others, so that none comes twice; consumers
-    /// recognise repeats, so another producer may go on.
-    fn replace_where_broken(&self, line: Arc<Line>) -> Result<(), BrokerError> {
-        let Some((code, reason)) = line.producer.client().fatal_error() else {
+    /// recognise repeats, so another producer may go on. So may one in place of one that finds no broker any more.
+    fn replace_where_broken(&self, line: Arc<Line>, error: &BrokerError) -> Result<(), BrokerError> {
+        let fatal = line.producer.client().fatal_error();
+        let is_lost = matches!(error, BrokerError::Unavailable(_)) && line.reports.complaints.is_lost(LOST);
+        if fatal.is_none() && !is_lost {
             return Ok(());
-        };
+        }
         let mut current = lock(&self.line);
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &line)) {
-            tracing::warn!(%code, reason, "the producer is broken and made anew");
+            match fatal {
+                Some((code, reason)) => tracing::warn!(%code, reason, "the producer is broken and made anew"),
+                None => tracing::debug!("the producer finds no broker and is made anew"),
+            }
             *current = Some(Line::open(&self.url)?);
         }
         drop_aside(line);
@@ -110,9 +115,11 @@ impl EventEmitter for KafkaEmitter {
             return Ok(());
         }
         let line = self.line()?;
+        let begun = std::time::Instant::now();
         let outcome = line.send_all(&self.url, batch).await;
-        if outcome.is_err() {
-            self.replace_where_broken(line)?;
+        match &outcome {
+            Ok(()) => line.reports.complaints.answered(begun),
+            Err(error) => self.replace_where_broken(line, error)?,
         }
         outcome
     }

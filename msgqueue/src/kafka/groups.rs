@@ -11,9 +11,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 
-use super::client::{PATIENCE, create};
-use super::complaints::{Complaints, patiently};
+use super::client::{LOST, PATIENCE};
+use super::complaints::Complaints;
 use super::drops::{Drops, NOTICE};
+use super::group_client::GroupClient;
 use super::url::KafkaUrl;
 use super::{drop_aside, lock, topic};
 use crate::BrokerError;
@@ -32,17 +33,26 @@ pub(super) struct Lookups(Mutex<VecDeque<Arc<Lookup>>>);
 
 struct Lookup {
     group_id: String,
-    client: BaseConsumer<Complaints>,
-    complaints: Complaints,
+    client: GroupClient,
 }
 
 impl Lookups {
     /// How many messages `group` has not acknowledged. Blocks.
     pub(super) fn lag(&self, url: &KafkaUrl, group: &str) -> Result<u64, BrokerError> {
         let lookup = self.of(url, url.group_id(group))?;
-        let lag = patiently(|| lookup.lag(url));
-        topic::hear(&lookup.client, &lookup.complaints);
-        lag.map_err(|error| lookup.complaints.fault("asking how far a group is", &error))
+        let lag = lookup
+            .client
+            .ask("asking how far a group is", |client| lag(url, client));
+        if lag.is_err() && lookup.client.is_lost(LOST) {
+            self.forget(lookup);
+        }
+        lag
+    }
+
+    /// Another one is made when it is needed.
+    fn forget(&self, lost: Arc<Lookup>) {
+        lock(&self.0).retain(|lookup| !Arc::ptr_eq(lookup, &lost));
+        drop_aside(lost);
     }
 
     fn of(&self, url: &KafkaUrl, group_id: String) -> Result<Arc<Lookup>, BrokerError> {
@@ -50,7 +60,10 @@ impl Lookups {
         let known = all.iter().position(|lookup| lookup.group_id == group_id);
         let lookup = match known.and_then(|at| all.remove(at)) {
             Some(lookup) => lookup,
-            None => Arc::new(Lookup::new(url, group_id)?),
+            None => Arc::new(Lookup {
+                client: GroupClient::new(&url.group_client(&group_id))?,
+                group_id,
+            }),
         };
         all.push_back(Arc::clone(&lookup));
         if all.len() > MAX_CLIENTS
@@ -68,42 +81,34 @@ impl Drop for Lookups {
     }
 }
 
-impl Lookup {
-    fn new(url: &KafkaUrl, group_id: String) -> Result<Self, BrokerError> {
-        let complaints = Complaints::default();
-        let client = create(&url.group_client(&group_id), complaints.clone())?;
-        Ok(Self {
-            group_id,
-            client,
-            complaints,
-        })
-    }
-
-    fn lag(&self, url: &KafkaUrl) -> Result<u64, KafkaError> {
-        let mut list = TopicPartitionList::new();
-        for partition in (0..).take(topic::partitions(url, &self.client)?) {
-            // Whoever is pinned to some never gets the others.
-            if url.assign.is_empty() || url.assign.contains(&partition) {
-                list.add_partition(&url.topic, partition);
-            }
+fn lag(url: &KafkaUrl, client: &BaseConsumer<Complaints>) -> Result<u64, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for partition in (0..).take(topic::partitions(url, client)?) {
+        // Whoever is pinned to some never gets the others.
+        if url.assign.is_empty() || url.assign.contains(&partition) {
+            list.add_partition(&url.topic, partition);
         }
-        let ends = self.ends(list.clone(), Offset::End)?;
-        let committed = self.client.committed_offsets(list.clone(), PATIENCE)?;
-        // Where nothing is committed, all that is there waits.
-        let starts = match positions(&committed)?.iter().all(Option::is_some) {
-            true => vec![None; ends.len()],
-            false => self.ends(list, Offset::Beginning)?,
-        };
-        let waiting = ends.into_iter().zip(positions(&committed)?).zip(starts);
-        let waiting = waiting.map(|((end, committed), start)| end.unwrap_or(0) - committed.or(start).unwrap_or(0));
-        Ok(waiting.filter_map(|count| u64::try_from(count).ok()).sum())
     }
+    let ends = end_of(client, list.clone(), Offset::End)?;
+    let committed = client.committed_offsets(list.clone(), PATIENCE)?;
+    // Where nothing is committed, all that is there waits.
+    let starts = match positions(&committed)?.iter().all(Option::is_some) {
+        true => vec![None; ends.len()],
+        false => end_of(client, list, Offset::Beginning)?,
+    };
+    let waiting = ends.into_iter().zip(positions(&committed)?).zip(starts);
+    let waiting = waiting.map(|((end, committed), start)| end.unwrap_or(0) - committed.or(start).unwrap_or(0));
+    Ok(waiting.filter_map(|count| u64::try_from(count).ok()).sum())
+}
 
-    /// One end of each partition, of all in one request: librdkafka passes these marks on in place of a time.
-    fn ends(&self, mut list: TopicPartitionList, end: Offset) -> Result<Vec<Option<i64>>, KafkaError> {
-        list.set_all_offsets(end)?;
-        positions(&self.client.offsets_for_times(list, PATIENCE)?)
-    }
+/// One end of each partition, of all in one request: librdkafka passes these marks on in place of a time.
+fn end_of(
+    client: &BaseConsumer<Complaints>,
+    mut list: TopicPartitionList,
+    end: Offset,
+) -> Result<Vec<Option<i64>>, KafkaError> {
+    list.set_all_offsets(end)?;
+    positions(&client.offsets_for_times(list, PATIENCE)?)
 }
 
 fn positions(list: &TopicPartitionList) -> Result<Vec<Option<i64>>, KafkaError> {

@@ -16,7 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::BorrowedMessage;
 
 use super::book::{Place, Ready};
-use super::client::create;
+use super::client::{LOST, PATIENCE, create};
 use super::commits::{Commits, UnderWay};
 use super::complaints::{code, is_refusal};
 use super::drops::Drops;
@@ -140,6 +140,7 @@ impl Member {
             return Err(end);
         }
         self.hear()?;
+        self.end_where_lost()?;
         for change in self.rebalances.take() {
             self.change(change)?;
         }
@@ -182,6 +183,24 @@ impl Member {
             return Err(self.rebalances.complaints.fault("reading", error).into());
         }
         tracing::debug!(group = self.group.name, %error, "reading goes on");
+        Ok(())
+    }
+
+    /// Nobody else would notice: members with nothing to read say nothing either.
+    fn end_where_lost(&self) -> Result<(), End> {
+        let complaints = &self.rebalances.complaints;
+        if !complaints.is_lost(LOST) {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        let doing = "looking for a broker";
+        let answer = self.consumer.fetch_metadata(Some(&self.topic), PATIENCE);
+        let metadata = answer.map_err(|error| complaints.fault(doing, &error))?;
+        // The answer by which the client forgets whom to ask.
+        if metadata.brokers().is_empty() {
+            return Err(complaints.unavailable(doing, "none is named").into());
+        }
+        complaints.answered(asked);
         Ok(())
     }
 

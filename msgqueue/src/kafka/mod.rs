@@ -25,6 +25,7 @@ mod complaints;
 mod drops;
 mod emitter;
 mod exchange;
+mod group_client;
 mod groups;
 mod listener;
 mod member;

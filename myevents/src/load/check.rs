@@ -8,7 +8,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::tally::{EventTally, Fate, Tally};
+use super::tally::{EventTally, Fate};
 use super::targets::Target;
 use super::{LoadError, report};
 use crate::api::{Api, CONSISTENCY_TOKEN};
@@ -79,9 +79,9 @@ struct Availability {
 }
 
 /// Waits until the views show the run, and checks every event.
-pub(crate) async fn check(api: &Api, targets: &[Target], tally: &Tally) -> Result<(), LoadError> {
+pub(crate) async fn check(api: &Api, targets: &[Target], events: &[EventTally]) -> Result<(), LoadError> {
     let bar = report::counting_bar(targets.len() as u64, "checking events");
-    for (target, ours) in targets.iter().zip(&tally.events) {
+    for (target, ours) in targets.iter().zip(events) {
         let token = (ours.version > 0).then(|| format!("inventory/{}@{}", target.id, ours.version));
         let facts = stable_facts(api, &target.id, token.as_deref(), Instant::now() + PATIENCE).await?;
         compare(target, ours, &facts)?;

@@ -1,4 +1,4 @@
-//! The clients: each books, notes the answer, and books again when the pace allows it.
+//! The clients: each browses or books, notes the answer, and goes on when the pace allows it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use indicatif::HumanCount;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use tokio::time::{Instant, interval, sleep};
 
 use super::pace::Pace;
-use super::tally::{Acknowledged, Fate, Tally};
+use super::tally::{Acknowledged, Answer, Fate, Operation, Tally};
 use super::targets::Target;
 use super::{LoadError, Options, report};
 use crate::api::{Api, CONSISTENCY_TOKEN, Reply};
@@ -32,9 +32,15 @@ pub(crate) struct Ran {
 struct Drive {
     api: Api,
     options: Options,
-    urls: Vec<reqwest::Url>,
+    events: Vec<Event>,
     pace: Pace,
     tally: Mutex<Tally>,
+}
+
+struct Event {
+    bookings: reqwest::Url,
+    /// What people look at.
+    pages: [String; 3],
 }
 
 #[derive(Deserialize)]
@@ -47,9 +53,9 @@ pub(crate) async fn run(api: &Api, options: &Options, targets: &[Target], seed: 
     let drive = Arc::new(Drive {
         api: api.clone(),
         options: options.clone(),
-        urls: targets.iter().map(|target| target.bookings.clone()).collect(),
+        events: targets.iter().map(Event::of).collect(),
         pace: Pace::start_now(options.seconds, options.rate),
-        tally: Mutex::new(Tally::new(targets.len())?),
+        tally: Mutex::new(Tally::new(targets.len(), options.seconds)?),
     });
     let progress = tokio::spawn(show_progress(Arc::clone(&drive)));
     let client = |number| tokio::spawn(client(Arc::clone(&drive), seed.wrapping_add(number)));
@@ -59,14 +65,24 @@ pub(crate) async fn run(api: &Api, options: &Options, targets: &[Target], seed: 
     }
     let took = drive.pace.elapsed();
     progress.await?;
-    let tally = std::mem::replace(&mut *drive.tally(), Tally::new(0)?);
+    let tally = std::mem::replace(&mut *drive.tally(), Tally::new(0, 0)?);
     Ok(Ran { tally, took })
 }
 
 async fn client(drive: Arc<Drive>, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     while let Some(due) = drive.pace.next().await {
-        drive.book(due, &mut random).await;
+        drive.visit(due, &mut random).await;
+    }
+}
+
+impl Event {
+    fn of(target: &Target) -> Self {
+        let event = format!("/events/{}", target.id);
+        Self {
+            bookings: target.bookings.clone(),
+            pages: ["/events?limit=20".to_owned(), format!("{event}/availability"), event],
+        }
     }
 }
 
@@ -75,38 +91,67 @@ impl Drive {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Books once; latency counts from `due`.
-    async fn book(&self, due: Instant, random: &mut StdRng) {
-        let event = random.random_range(0..self.urls.len());
+    /// Comes once, when it is due.
+    async fn visit(&self, due: Instant, random: &mut StdRng) {
+        self.tally().visits += 1;
+        let event = random.random_range(0..self.events.len());
         let seats = random.random_range(self.options.seats.least..=self.options.seats.most);
         let cancel = random.random_range(0..100) < self.options.cancel;
-        let reply = Api::send(self.booking(event, seats)).await;
-        let latency = due.elapsed();
-        let reply = match reply {
-            Ok(reply) => reply,
-            Err(error) => {
-                self.tally().broke(event, !error.is_connect());
-                return sleep(BREATH).await;
-            }
-        };
-        self.tally().took(latency);
-        match reply.status {
-            201 => self.booked(event, seats, cancel, &reply).await,
-            409 => self.tally().refused += 1,
-            status => self.tally().answered(event, status),
+        let browses = random.random_range(0..100) < self.options.browse;
+        if browses {
+            let pages = &self.events[event].pages;
+            let request = self
+                .api
+                .request(Method::GET, &pages[random.random_range(0..pages.len())]);
+            // Whoever only looks has nothing to lose.
+            let _ = self.ask(Operation::Browse, due, request).await;
+        } else {
+            self.book(due, event, seats, cancel).await;
         }
     }
 
-    fn booking(&self, event: usize, seats: u32) -> reqwest::RequestBuilder {
-        let request = self.api.post_to(self.urls[event].clone());
-        request
+    /// Sends once, and notes the answer. `None` where none came; then it tells whether the request had been sent.
+    async fn ask(&self, operation: Operation, due: Instant, request: RequestBuilder) -> Result<Reply, bool> {
+        let sent = Instant::now();
+        let reply = Api::send(request).await;
+        let (response, service, at) = (due.elapsed(), sent.elapsed(), self.pace.elapsed());
+        match reply {
+            Ok(reply) => {
+                let status = reply.status;
+                self.tally().answered(Answer {
+                    operation,
+                    status,
+                    response,
+                    service,
+                    at,
+                });
+                Ok(reply)
+            }
+            Err(error) => {
+                self.tally().broke(at);
+                sleep(BREATH).await;
+                Err(!error.is_connect())
+            }
+        }
+    }
+
+    async fn book(&self, due: Instant, event: usize, seats: u32, cancel: bool) {
+        let request = self.api.post_to(self.events[event].bookings.clone());
+        let request = request
             .header(CONTENT_TYPE, JSON)
-            .body(format!("{{\"seats\":{seats}}}"))
+            .body(format!("{{\"seats\":{seats}}}"));
+        match self.ask(Operation::Book, due, request).await {
+            Ok(reply) if reply.status == 201 => self.booked(event, seats, cancel, &reply).await,
+            // A server that fails may have committed first.
+            Ok(reply) if reply.status >= 500 => self.tally().unsure(event),
+            Err(true) => self.tally().unsure(event),
+            Ok(_) | Err(false) => {}
+        }
     }
 
     async fn booked(&self, event: usize, seats: u32, cancel: bool, reply: &Reply) {
         let Ok(booking) = reply.read::<BookingReply>("a booking") else {
-            return self.tally().unreadable(event, reply.status);
+            return self.tally().unsure(event);
         };
         let token = reply.token.as_deref().unwrap_or_default();
         let (fate, version) = match cancel {
@@ -128,23 +173,13 @@ impl Drive {
             .header(CONSISTENCY_TOKEN, token)
             .header("X-User-Id", &booking.user_id);
         let version = version_in(token);
-        match Api::send(request).await {
-            Ok(reply) if reply.status == 200 => (
-                Fate::Cancelled,
-                reply.token.as_deref().map_or(version, version_in).max(version),
-            ),
-            Ok(reply) => {
-                self.tally().other(reply.status);
-                (
-                    if reply.status >= 500 {
-                        Fate::Unsure
-                    } else {
-                        Fate::Stands
-                    },
-                    version,
-                )
+        match self.ask(Operation::Cancel, Instant::now(), request).await {
+            Ok(reply) if reply.status == 200 => {
+                let after = reply.token.as_deref().map_or(version, version_in);
+                (Fate::Cancelled, after.max(version))
             }
-            Err(_) => (Fate::Unsure, version),
+            Ok(reply) if reply.status < 500 => (Fate::Stands, version),
+            Ok(_) | Err(_) => (Fate::Unsure, version),
         }
     }
 }
@@ -159,15 +194,15 @@ fn version_in(token: &str) -> u64 {
 }
 
 async fn show_progress(drive: Arc<Drive>) {
-    let bar = report::counting_bar(drive.options.seconds, "booking");
+    let bar = report::counting_bar(drive.options.seconds, "loading");
     let mut redraw = interval(REDRAW);
     let mut before = (0, Duration::ZERO);
     while drive.pace.elapsed().as_secs() < drive.options.seconds {
         redraw.tick().await;
-        let now = (drive.tally().requests(), drive.pace.elapsed());
+        let now = (drive.tally().visits, drive.pace.elapsed());
         let rate = (now.0 - before.0) as f64 / (now.1 - before.1).as_secs_f64().max(0.001);
         bar.set_position(now.1.as_secs());
-        bar.set_message(format!("{} answers a second", HumanCount(rate as u64)));
+        bar.set_message(format!("{} requests a second", HumanCount(rate as u64)));
         before = now;
     }
     bar.finish_and_clear();

@@ -1,5 +1,6 @@
 //! What `myevents load` can be told.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::value_parser;
@@ -10,8 +11,10 @@ Examples:
   myevents load --capacity 1000 --seconds 5      sells an event out and goes on trying
   myevents load --events 100 --rate 2000         2,000 bookings a second over 100 events
   myevents load --event ID --cancel 10           an event that is there; one booking in ten is cancelled again
+  myevents load --browse 80 --html load.html     four of five only look around; the report is a page with plots
 
-With --rate, latency counts from when a request should have been sent: a platform that falls behind cannot hide it.
+With --rate, latency counts from when a request should have been sent: a platform that falls behind cannot hide it. Without
+it, what a client would have asked while it waited is added (HdrHistogram's correction for coordinated omission).
 Exit code 1 means that something was oversold or lost, or that it could not be checked.";
 
 const MOST_SEATS: u32 = 1_000_000;
@@ -32,14 +35,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SEATS", default_value_t = MOST_SEATS,
         value_parser = value_parser!(u32).range(1..=i64::from(MOST_SEATS)))]
     pub(crate) capacity: u32,
-    /// Clients that book at the same time; with --rate, at most so many wait for answers
+    /// Clients at the same time; with --rate, at most so many wait for answers
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..=10_000))]
     pub(crate) connections: u32,
-    /// How long to book
+    /// How long
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
-    /// Bookings a second, whether or not the platform keeps up; without it each client books again once answered
-    #[arg(long, value_name = "BOOKINGS", value_parser = value_parser!(u64).range(1..=1_000_000))]
+    /// Requests a second, whether or not the platform keeps up; without it each client comes again once answered
+    #[arg(long, value_name = "REQUESTS", value_parser = value_parser!(u64).range(1..=1_000_000))]
     pub(crate) rate: Option<u64>,
     /// Seats of a booking, from..to
     #[arg(long, value_name = "FROM..TO", default_value = "1..4")]
@@ -50,6 +53,15 @@ pub(crate) struct Options {
     /// Cancel so many of a hundred bookings again
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = value_parser!(u32).range(0..=100))]
     pub(crate) cancel: u32,
+    /// Let so many of a hundred requests only look: at the list, an event, what is left of it
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = value_parser!(u32).range(0..=100))]
+    pub(crate) browse: u32,
+    /// Write what was measured to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write it to this file as a page with plots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Load a platform on another machine
     #[arg(long)]
     pub(crate) allow_remote: bool,

@@ -1,14 +1,10 @@
-//! What a run prints: bars on standard error while it lasts, and a table at the end.
-
-use std::time::Duration;
+//! What a run prints: bars on standard error while it lasts, and tables at the end.
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::Options;
-use super::clients::Ran;
-use super::tally::Tally;
+use super::summary::{Quantiles, Summary};
 use super::targets::Target;
-
 use crate::output;
 
 /// Draws on standard error, and nowhere if that is no terminal.
@@ -26,46 +22,43 @@ pub(crate) fn heading(options: &Options, targets: &[Target], seed: u64) -> Strin
     };
     let (connections, seconds) = (options.connections, options.seconds);
     let pace = match options.rate {
-        Some(rate) => format!("{rate} bookings a second over {connections} connections"),
+        Some(rate) => format!("{rate} requests a second over {connections} connections"),
         None => format!("{connections} clients, each as fast as it is answered"),
     };
-    format!("Booking {what} for {seconds} s: {pace}; seed {seed}\n")
+    format!("Loading {what} for {seconds} s: {pace}; seed {seed}\n")
 }
 
-pub(crate) fn results(options: &Options, ran: &Ran) -> String {
-    let tally = &ran.tally;
-    let a_second = |number: u64| format!("{:.1}", number as f64 / ran.took.as_secs_f64().max(0.001));
+pub(crate) fn results(summary: &Summary) -> String {
+    format!("{}\n{}\n", counts(summary), latencies(summary))
+}
+
+fn counts(summary: &Summary) -> String {
     let count = |number: u64| HumanCount(number).to_string();
     let mut rows = vec![
-        row("requests", count(tally.requests())),
-        row("booked", count(tally.booked)),
-        row("refused 409", count(tally.refused)),
-        row("other answers", others(tally)),
-        row("connection errors", count(tally.connection_errors)),
-        row("bookings a second", a_second(tally.booked)),
-        row("seats a second", a_second(tally.seats)),
+        row("requests", count(summary.requests)),
+        row("booked", count(summary.booked)),
+        row("refused 409", count(summary.refused)),
+        row("other answers", others(summary)),
+        row("connection errors", count(summary.connection_errors)),
+        row("bookings a second", format!("{:.1}", summary.a_second(summary.booked))),
+        row("seats a second", format!("{:.1}", summary.a_second(summary.seats))),
     ];
-    if options.cancel > 0 {
-        rows.push(row("cancelled again", count(tally.cancelled)));
+    if summary.cancel_percent > 0 {
+        rows.push(row("cancelled again", count(summary.cancelled)));
     }
-    if let Some(rate) = options.rate {
-        let missed = (rate * options.seconds).saturating_sub(tally.requests());
+    if let Some(missed) = summary.due_but_not_sent {
         rows.push(row("due but not sent", count(missed)));
     }
-    rows.extend(latencies(tally));
-    format!("{}\n", output::table(&rows))
+    output::table(&rows)
 }
 
 fn row(name: &str, value: String) -> [String; 2] {
     [name.to_owned(), value]
 }
 
-fn others(tally: &Tally) -> String {
-    let texts: Vec<String> = tally
-        .others
-        .iter()
-        .map(|(status, count)| format!("{status}: {count}"))
-        .collect();
+fn others(summary: &Summary) -> String {
+    let answers = summary.other_answers.iter();
+    let texts: Vec<String> = answers.map(|(status, count)| format!("{status}: {count}")).collect();
     if texts.is_empty() {
         "0".to_owned()
     } else {
@@ -73,17 +66,27 @@ fn others(tally: &Tally) -> String {
     }
 }
 
-fn latencies(tally: &Tally) -> Vec<[String; 2]> {
-    let quantile = |name, quantile| row(name, milliseconds(tally.latencies.value_at_quantile(quantile)));
-    vec![
-        quantile("p50", 0.5),
-        quantile("p90", 0.9),
-        quantile("p99", 0.99),
-        quantile("p99.9", 0.999),
-        row("max", milliseconds(tally.latencies.max())),
-    ]
+fn latencies(summary: &Summary) -> String {
+    let mut rows = vec![["MILLISECONDS", "P50", "P90", "P99", "P99.9", "MAX"].map(str::to_owned)];
+    rows.push(times(summary.model.measured(), &summary.response));
+    for operation in &summary.operations {
+        let name = operation.operation.name();
+        rows.push(times(&format!("{name}, from sending"), &operation.service));
+        let due = operation.response.iter();
+        rows.extend(due.map(|response| times(&format!("{name}, from when it was due"), response)));
+    }
+    output::table(&rows)
 }
 
-fn milliseconds(microseconds: u64) -> String {
-    format!("{:.2} ms", Duration::from_micros(microseconds).as_secs_f64() * 1_000.0)
+fn times(name: &str, quantiles: &Quantiles) -> [String; 6] {
+    let time = |milliseconds: f64| format!("{milliseconds:.2}");
+    let Quantiles {
+        p50,
+        p90,
+        p99,
+        p999,
+        max,
+        ..
+    } = *quantiles;
+    [name.to_owned(), time(p50), time(p90), time(p99), time(p999), time(max)]
 }

@@ -1,23 +1,68 @@
-//! What the clients have seen: answers counted, latencies in a histogram of fixed size, and every booking that was
+//! What the clients have seen: answers counted, latencies in histograms of fixed size, and every booking that was
 //! acknowledged, to be checked afterwards.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::{CreationError, Histogram};
+use serde::Serialize;
 
-const MOST_MICROSECONDS: u64 = 600_000_000;
+use super::timeline::Timeline;
+
+pub(crate) const MOST_MICROSECONDS: u64 = 600_000_000;
+
+/// What a client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Operation {
+    Browse,
+    Book,
+    Cancel,
+}
+
+impl Operation {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Browse => "browse",
+            Self::Book => "book",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// How long answers took, in microseconds.
+pub(crate) struct Latencies {
+    /// From when a request was to be sent.
+    pub(crate) response: Histogram<u64>,
+    /// From when it was sent.
+    pub(crate) service: Histogram<u64>,
+}
+
+/// An answer that came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answer {
+    pub(crate) operation: Operation,
+    pub(crate) status: u16,
+    pub(crate) response: Duration,
+    pub(crate) service: Duration,
+    /// From the start of the run.
+    pub(crate) at: Duration,
+}
 
 pub(crate) struct Tally {
+    /// What clients came for: to browse or to book.
+    pub(crate) visits: u64,
     pub(crate) booked: u64,
     pub(crate) seats: u64,
     pub(crate) refused: u64,
     pub(crate) cancelled: u64,
-    /// Answers other than 201 and 409, by status; those to cancellations other than 200 as well.
+    /// Answers that tell neither of success nor that there are too few seats, by status.
     pub(crate) others: BTreeMap<u16, u64>,
     pub(crate) connection_errors: u64,
-    /// Of bookings that were answered, in microseconds.
-    pub(crate) latencies: Histogram<u64>,
+    pub(crate) latencies: BTreeMap<Operation, Latencies>,
+    /// Of all that clients came for. A cancellation is no visit of its own.
+    pub(crate) of_visits: Latencies,
+    pub(crate) timeline: Timeline,
     /// By event, in the order of the targets.
     pub(crate) events: Vec<EventTally>,
 }
@@ -48,28 +93,56 @@ pub(crate) enum Fate {
     Unsure,
 }
 
-impl Tally {
-    pub(crate) fn new(events: usize) -> Result<Self, CreationError> {
+impl Latencies {
+    fn new() -> Result<Self, CreationError> {
         Ok(Self {
+            response: Histogram::new_with_bounds(1, MOST_MICROSECONDS, 3)?,
+            service: Histogram::new_with_bounds(1, MOST_MICROSECONDS, 3)?,
+        })
+    }
+
+    fn record(&mut self, answer: &Answer) {
+        self.response.saturating_record(microseconds(answer.response));
+        self.service.saturating_record(microseconds(answer.service));
+    }
+}
+
+impl Tally {
+    pub(crate) fn new(events: usize, seconds: u64) -> Result<Self, CreationError> {
+        let operations = [Operation::Browse, Operation::Book, Operation::Cancel];
+        let latencies = operations.map(|operation| Ok((operation, Latencies::new()?)));
+        Ok(Self {
+            visits: 0,
             booked: 0,
             seats: 0,
             refused: 0,
             cancelled: 0,
             others: BTreeMap::new(),
             connection_errors: 0,
-            latencies: Histogram::new_with_bounds(1, MOST_MICROSECONDS, 3)?,
+            latencies: latencies.into_iter().collect::<Result<_, CreationError>>()?,
+            of_visits: Latencies::new()?,
+            timeline: Timeline::new(seconds)?,
             events: vec![EventTally::default(); events],
         })
     }
 
-    /// Bookings asked for.
-    pub(crate) fn requests(&self) -> u64 {
-        self.latencies.len() + self.connection_errors
-    }
-
-    pub(crate) fn took(&mut self, latency: Duration) {
-        let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.latencies.saturating_record(microseconds);
+    pub(crate) fn answered(&mut self, answer: Answer) {
+        if let Some(latencies) = self.latencies.get_mut(&answer.operation) {
+            latencies.record(&answer);
+        }
+        if answer.operation != Operation::Cancel {
+            self.of_visits.record(&answer);
+        }
+        self.timeline
+            .answered(answer.at, answer.operation, microseconds(answer.response));
+        if answer.status >= 500 {
+            self.timeline.failed(answer.at);
+        }
+        match (answer.operation, answer.status) {
+            (_, 200 | 201) => {}
+            (Operation::Book, 409) => self.refused += 1,
+            (_, status) => *self.others.entry(status).or_default() += 1,
+        }
     }
 
     pub(crate) fn booked(&mut self, event: usize, booking: Acknowledged, version: u64) {
@@ -81,26 +154,18 @@ impl Tally {
         event.acknowledged.push(booking);
     }
 
-    /// A booking was answered neither 201 nor 409.
-    pub(crate) fn answered(&mut self, event: usize, status: u16) {
-        self.other(status);
-        // A server that fails may have committed first.
-        self.events[event].unsure += usize::from(status >= 500);
-    }
-
-    /// Something was booked, but what cannot be read.
-    pub(crate) fn unreadable(&mut self, event: usize, status: u16) {
-        self.other(status);
+    /// It may have been booked.
+    pub(crate) fn unsure(&mut self, event: usize) {
         self.events[event].unsure += 1;
     }
 
-    pub(crate) fn other(&mut self, status: u16) {
-        *self.others.entry(status).or_default() += 1;
-    }
-
-    /// No answer came. What was never sent was never booked.
-    pub(crate) fn broke(&mut self, event: usize, was_sent: bool) {
+    /// No answer came.
+    pub(crate) fn broke(&mut self, at: Duration) {
         self.connection_errors += 1;
-        self.events[event].unsure += usize::from(was_sent);
+        self.timeline.failed(at);
     }
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1176,6 +1176,11 @@ async fn a_bad_setting_ends_the_process_with_one_line_that_names_it() {
         ("MYEVENTS_BOOKING__STORE", "sqlite:", ["store", "sqlite:", "FOLDER"]),
         ("MYEVENTS_BROKER", "carrier:pigeon", ["broker", "carrier:", "embedded:"]),
         (
+            "MYEVENTS_DRAIN_SECONDS",
+            "soon",
+            ["drain_seconds", "`soon`", "0 to 600"],
+        ),
+        (
             "MYEVENTS_SHUTDOWN_SECONDS",
             "0",
             ["shutdown_seconds", "`0`", "1 to 600"],

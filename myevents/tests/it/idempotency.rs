@@ -52,6 +52,7 @@ impl Clocked {
 
 fn settings(defaults: &chassis::config::Defaults, folder: &TempDir) -> Settings {
     let flags = Flags {
+        check_health: false,
         conf: None,
         data_dir: Some(folder.path().to_owned()),
     };

@@ -69,7 +69,7 @@ fn renamed(last: &Envelope, name: &str) -> Envelope {
 }
 
 /// A message of a stream that no journal knows, with its beginning missing.
-async fn emit_a_stray(folder: &Path, event_id: &str) {
+pub(crate) async fn emit_a_stray(folder: &Path, event_id: &str) {
     let stores = stores(folder, "event").await;
     let stream = StreamId::new(StreamKind::Event, event_id).unwrap();
     let commits = stores.journal.read(&stream, 0, 1).await.unwrap();

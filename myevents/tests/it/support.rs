@@ -36,6 +36,11 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 
 /// One service by its own binary, with a data folder of its own and store and broker under `shared`.
 pub(crate) async fn service(name: &str, shared: &Path) -> Platform {
+    service_builder(name, shared).await.start().await
+}
+
+/// The same, to be told more.
+pub(crate) async fn service_builder(name: &str, shared: &Path) -> PlatformBuilder {
     let (service, variable) = match name {
         "eventservice" => ("event", "MYEVENTS_EVENT__STORE"),
         _ => ("booking", "MYEVENTS_BOOKING__STORE"),
@@ -46,8 +51,6 @@ pub(crate) async fn service(name: &str, shared: &Path) -> Platform {
     PlatformBuilder::new(binary(name), &[])
         .variable(variable, &store)
         .variable("MYEVENTS_BROKER", &broker)
-        .start()
-        .await
 }
 
 /// When the usual event starts, in unix seconds: a month from now, so that it can be booked whenever the tests run.
@@ -117,6 +120,15 @@ impl Outcome {
 pub(crate) async fn operate(command: &str, service: &str, folder: &Path, more: &[&str]) -> Outcome {
     let folder = folder.to_str().unwrap();
     myevents(&[&[command, service, "--data-dir", folder], more].concat()).await
+}
+
+/// The same with settings by variables.
+pub(crate) async fn operate_with(command: &str, service: &str, variables: &[(&'static str, String)]) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_myevents"));
+    process.args([command, service, "--data-dir"]).arg(folder.path());
+    process.envs(variables.iter().map(|(name, value)| (name, value)));
+    outcome(process).await
 }
 
 /// A service's stores in a data folder.

@@ -43,6 +43,14 @@ fn default_target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")
 }
 
+/// With what it cannot do without, and nothing that is only recommended.
+pub(super) fn debian_package(name: &str) {
+    run(Command::new("apt-get").args(["update", "-q"]));
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-qy", "--no-install-recommends", name]);
+    run(install.env("DEBIAN_FRONTEND", "noninteractive"));
+}
+
 /// # Panics
 /// With what it said, where it fails.
 pub(super) fn run(command: &mut Command) {

@@ -64,6 +64,7 @@ fn prepare(place: &Place) {
     let [controller, _] = place.more_ports;
     let encrypted_port = place.encrypted.as_ref().map(|encrypted| encrypted.port);
     let listener = |host: &str| encrypted_port.map_or(String::new(), |port| format!(",ENCRYPTED://{host}:{port}"));
+    // A node that was away names no broker until its next heartbeat: the longer that takes, the more clients see it.
     let mut settings = format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
@@ -79,7 +80,8 @@ fn prepare(place: &Place) {
          transaction.state.log.replication.factor=1\n\
          transaction.state.log.min.isr=1\n\
          group.initial.rebalance.delay.ms=0\n\
-         group.min.session.timeout.ms=1000\n",
+         group.min.session.timeout.ms=1000\n\
+         broker.heartbeat.interval.ms=4000\n",
         port = place.port,
         listens = listener("127.0.0.1"),
         public = place.public_port,

@@ -6,17 +6,23 @@
 //!
 //! To add a server: one module with its [`Recipe`] and one line in [`Kind`]. Servers know nothing of the platform.
 
+mod collector;
 mod guardian;
 mod install;
 mod kafka;
 pub(crate) mod mongodb;
+mod nginx;
 mod ports;
+mod prometheus;
 mod proxy;
 mod rabbitmq;
 mod server;
 mod shared;
 
+pub use collector::Collector;
 pub use mongodb::ReplicaSet;
+pub use nginx::{Nginx, Replicas};
+pub use prometheus::Prometheus;
 pub use server::{Place, Recipe, Server};
 pub use shared::{shared, shared_url};
 

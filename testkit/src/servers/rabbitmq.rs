@@ -34,10 +34,7 @@ fn install() {
         return;
     }
     install::once("rabbitmq", &Path::new(SCRIPTS).join(SERVER), || {
-        install::run(Command::new("apt-get").args(["update", "-q"]));
-        let mut command = Command::new("apt-get");
-        command.args(["install", "-qy", "--no-install-recommends", "rabbitmq-server"]);
-        install::run(command.env("DEBIAN_FRONTEND", "noninteractive"));
+        install::debian_package("rabbitmq-server");
     });
 }
 
@@ -109,7 +106,10 @@ fn command_of(name: &str, place: &Place) -> Command {
     command
 }
 
-/// Whether it answers the protocol's header, which it does only when it has started as a whole.
+/// What a frame with a method begins with, by the protocol.
+const METHOD: u8 = 1;
+
+/// Whether it answers the protocol's header by a method, which it does only when it has started as a whole.
 fn is_ready(port: u16) -> bool {
     let Ok(mut connection) = TcpStream::connect(("127.0.0.1", port)) else {
         return false;
@@ -118,4 +118,5 @@ fn is_ready(port: u16) -> bool {
     connection.set_read_timeout(Some(Duration::from_secs(1))).is_ok()
         && connection.write_all(b"AMQP\0\0\x09\x01").is_ok()
         && connection.read_exact(&mut first).is_ok()
+        && first == [METHOD]
 }
