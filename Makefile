@@ -77,7 +77,7 @@ TOGETHER = bookings:: booking:: events:: history:: idempotency:: live::who parke
 # A server has no folder that could be missing.
 NOT_AT_SERVERS = --skip parked::a_folder_without_stores
 
-.PHONY: test-everywhere everywhere together
+.PHONY: test-everywhere everywhere together test-late
 test-everywhere:
 	cargo test --locked --workspace
 	MYEVENTS_TEST_BROKER=amqp $(MAKE) --no-print-directory everywhere
@@ -91,6 +91,16 @@ everywhere:
 
 together:
 	cargo test --locked --workspace --test it -- $(TOGETHER)
+
+# A test that reads too early passes nearly always where nothing is late. The whole workspace is built because its programs
+# have faults then, which the package of the platform alone has not.
+test-late: tools driver-tools page browser ## Run what has to hold everywhere with one service's consumers late: finds tests that read too early
+	cargo build --locked --workspace --all-targets
+	for service in event booking; do \
+		export MYEVENTS_LATE=$$service.@$(LATE_MILLISECONDS); \
+		$(MAKE) --no-print-directory everywhere && $(MAKE) --no-print-directory test-in-browser || exit 1; \
+	done
+LATE_MILLISECONDS = 300
 
 .PHONY: page browser test-page test-in-browser lint-page develop
 PAGE_SOURCES = $(shell find frontend/src -type f) $(wildcard frontend/*.html frontend/*.ts frontend/*.json)

@@ -1,4 +1,7 @@
-/** Data for the tests, made through the API. Names are unlike each other, so that tests can share a platform. */
+/**
+ * Data for the tests, made through the API, and to be read in every view when these return. Names are unlike each other, so
+ * that tests can share a platform.
+ */
 import { expect, type APIRequestContext } from '@playwright/test';
 
 export interface MadeEvent {
@@ -13,6 +16,7 @@ interface Options {
 }
 
 const DAY_MS = 24 * 3_600_000;
+const TOKEN_HEADER = 'consistency-token';
 
 export async function makeEvent(
   api: APIRequestContext,
@@ -33,6 +37,7 @@ export async function makeEvent(
   expect(reply.status()).toBe(201);
   const { id } = (await reply.json()) as { id: string };
   await expect.poll(async () => (await api.get(`/events/${id}/availability`)).status()).toBe(200);
+  await expect.poll(() => seatsLeft(api, id)).not.toBeNull();
   return { id, name };
 }
 
@@ -40,15 +45,34 @@ export async function makeEvent(
 export async function bookAway(api: APIRequestContext, event: MadeEvent, seats: number): Promise<void> {
   const reply = await api.post(`/events/${event.id}/bookings`, { data: { seats } });
   expect(reply.status()).toBe(201);
+  const headers = { [TOKEN_HEADER]: reply.headers()[TOKEN_HEADER] ?? '' };
+  for (const view of ['', '/availability']) {
+    expect((await api.get(`/events/${event.id}${view}`, { headers })).status()).toBe(200);
+  }
 }
 
+/** Changes what the booking service goes by, and waits until it does. */
 export async function changeEvent(
   api: APIRequestContext,
   event: MadeEvent,
   changes: Record<string, unknown>,
 ): Promise<void> {
+  const before = await inventoryVersion(api, event);
   const reply = await api.patch(`/events/${event.id}`, { data: changes });
   expect(reply.status()).toBe(200);
+  await expect.poll(() => inventoryVersion(api, event)).toBeGreaterThan(before);
+}
+
+/** Null until the view has the event and what can be booked of it. */
+async function seatsLeft(api: APIRequestContext, id: string): Promise<number | null> {
+  const reply = await api.get(`/events/${id}`);
+  if (reply.status() === 404) return null;
+  return ((await reply.json()) as { seats_left: number | null }).seats_left;
+}
+
+async function inventoryVersion(api: APIRequestContext, event: MadeEvent): Promise<number> {
+  const reply = await api.get(`/events/${event.id}/availability`);
+  return ((await reply.json()) as { version: number }).version;
 }
 
 async function makePlace(api: APIRequestContext, seats: number): Promise<string> {

@@ -37,9 +37,14 @@ test.afterAll(async () => {
   await platform.remove();
 });
 
-async function showsOf(): Promise<Shows> {
+async function listed(): Promise<MadeEvent[]> {
   const reply = await api.get('/events?status=all&limit=50');
-  const { items } = (await reply.json()) as { items: MadeEvent[] };
+  return ((await reply.json()) as { items: MadeEvent[] }).items;
+}
+
+async function showsOf(): Promise<Shows> {
+  await expect.poll(async () => (await listed()).length).toBe(10);
+  const items = await listed();
   const named = (word: string) => items.find(({ name }) => name.includes(word)) as MadeEvent;
   const soldOut = named('Tea and Bamboo');
   await bookAway(api, soldOut, 90);

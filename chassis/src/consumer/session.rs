@@ -83,6 +83,7 @@ impl<'a> Session<'a> {
             self.subscription.ack(&tags(batch)).await?;
         }
         faults::point("consumer.taken");
+        faults::tarry(&self.consumer.group).await;
         let spans = self.consumer.step(batch, &mut self.parked).await?;
         self.computed.push_back(Computed {
             batches: self.behind.batches_put(),

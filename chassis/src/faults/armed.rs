@@ -20,6 +20,8 @@ pub const KILL: &str = "MYEVENTS_KILL";
 pub const UNGUARD: &str = "MYEVENTS_UNGUARD";
 /// A file that holds how many seconds the wall clock is ahead; absent or empty means none.
 pub const CLOCK_OFFSET: &str = "MYEVENTS_CLOCK_OFFSET";
+/// `GROUPS@N`: consumers of groups whose names begin with that take every batch N milliseconds late.
+pub const LATE: &str = "MYEVENTS_LATE";
 
 /// Every point, in the order in which a request and what it leads to come by.
 pub const POINTS: &[&str] = &[
@@ -89,6 +91,12 @@ struct Orders {
     kill: Option<Kill>,
     unguarded: Vec<String>,
     clock_offset: Option<String>,
+    late: Option<Late>,
+}
+
+struct Late {
+    groups: String,
+    by: Duration,
 }
 
 struct Kill {
@@ -123,6 +131,15 @@ pub fn point_when(condition: bool, name: &'static str) {
 pub fn unguarded(guard: &'static str) -> bool {
     debug_assert!(GUARDS.contains(&guard), "{guard} is not listed");
     ORDERS.unguarded.iter().any(|off| off == guard)
+}
+
+/// Returns when a batch of this group may be taken.
+pub async fn tarry(group: &str) {
+    if let Some(late) = &ORDERS.late
+        && group.starts_with(&late.groups)
+    {
+        tokio::time::sleep(late.by).await;
+    }
 }
 
 /// How far the wall clock is ahead of the machine's.
@@ -177,6 +194,20 @@ impl Orders {
             kill: variable(KILL).as_deref().map(Kill::parse).transpose()?,
             unguarded: parse_guards(&variable(UNGUARD).unwrap_or_default())?,
             clock_offset: variable(CLOCK_OFFSET),
+            late: variable(LATE).as_deref().map(Late::parse).transpose()?,
+        })
+    }
+}
+
+impl Late {
+    fn parse(text: &str) -> Result<Self, String> {
+        let order = text
+            .split_once('@')
+            .and_then(|(groups, by)| Some((groups, by.parse().ok()?)));
+        let (groups, by) = order.ok_or_else(|| format!("{LATE}: `{text}` is not GROUPS@MILLISECONDS"))?;
+        Ok(Self {
+            groups: groups.to_owned(),
+            by: Duration::from_millis(by),
         })
     }
 }
@@ -221,6 +252,15 @@ mod tests {
             "@1",
         ] {
             assert!(Kill::parse(nonsense).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn who_is_late_is_named_with_a_time() {
+        let late = Late::parse("booking.@250").ok().unwrap();
+        assert_eq!((late.groups.as_str(), late.by), ("booking.", Duration::from_millis(250)));
+        for nonsense in ["booking.", "booking.@", "booking.@soon", "booking.@-1"] {
+            assert!(Late::parse(nonsense).is_err(), "{nonsense}");
         }
     }
 

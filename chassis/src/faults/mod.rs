@@ -1,4 +1,4 @@
-//! Where tests let the process die, and which guards they can take away.
+//! Where tests let the process die, which guards they can take away, and whom they keep waiting.
 //!
 //! A crash test needs the process to end between two exact steps, and a test that looks for lost or doubled work has to
 //! be seen to find it. Both are compiled in by the feature `faults` alone, which only tests switch on: in every other
@@ -17,8 +17,8 @@ mod late_journal;
 mod unarmed;
 
 #[cfg(feature = "faults")]
-pub use armed::{CLOCK_OFFSET, GUARDS, KILL, POINTS, UNGUARD};
+pub use armed::{CLOCK_OFFSET, GUARDS, KILL, LATE, POINTS, UNGUARD};
 #[cfg(feature = "faults")]
-pub use armed::{clock_offset, loosened, monotonic, point, point_when, unguarded};
+pub use armed::{clock_offset, loosened, monotonic, point, point_when, tarry, unguarded};
 #[cfg(not(feature = "faults"))]
-pub use unarmed::{clock_offset, loosened, monotonic, point, point_when, unguarded};
+pub use unarmed::{clock_offset, loosened, monotonic, point, point_when, tarry, unguarded};

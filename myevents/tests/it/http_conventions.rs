@@ -359,10 +359,6 @@ async fn an_unchanged_thing_is_not_sent_again() {
         .post(&format!("/events/{event}/bookings"), json!({"seats": 1}))
         .await;
     let booking = id_in(&booked.expect(201));
-    client
-        .get_with(&format!("/events/{event}"), &[token_of(&booked)])
-        .await
-        .expect(200);
     for path in [
         format!("/events/{event}"),
         format!("/events/id/{event}"),
@@ -370,7 +366,8 @@ async fn an_unchanged_thing_is_not_sent_again() {
         format!("/locations/{location}"),
         format!("/bookings/{booking}"),
     ] {
-        let tag = tag_of(&client.get(&path).await);
+        // Each of them is a view of its own, and none changes any more that has this booking.
+        let tag = tag_of(&client.get_with(&path, &[token_of(&booked)]).await);
         for known in [
             tag.clone(),
             format!("W/{tag}"),
