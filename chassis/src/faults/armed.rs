@@ -258,7 +258,10 @@ mod tests {
     #[test]
     fn who_is_late_is_named_with_a_time() {
         let late = Late::parse("booking.@250").ok().unwrap();
-        assert_eq!((late.groups.as_str(), late.by), ("booking.", Duration::from_millis(250)));
+        assert_eq!(
+            (late.groups.as_str(), late.by),
+            ("booking.", Duration::from_millis(250))
+        );
         for nonsense in ["booking.", "booking.@", "booking.@soon", "booking.@-1"] {
             assert!(Late::parse(nonsense).is_err(), "{nonsense}");
         }
