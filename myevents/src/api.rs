@@ -9,11 +9,14 @@ use reqwest::{Client, Method, RequestBuilder, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
 /// Longer than the platform itself lets anything wait.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPTS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(250);
+const OPENED_WITHIN: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(50);
 /// Of an answer that is no problem document.
 const MOST_CHARACTERS: usize = 200;
 
@@ -32,6 +35,8 @@ pub(crate) enum ApiError {
     Refused { what: String, status: u16, detail: String },
     #[error("{what}: the answer cannot be read: {cause}")]
     Unreadable { what: String, cause: serde_json::Error },
+    #[error("event {0} did not open for booking in time")]
+    NotOpened(String),
 }
 
 /// A platform at a URL. Clones share its connections.
@@ -111,7 +116,7 @@ impl Api {
             if reply.status != 503 {
                 return Ok(reply);
             }
-            tokio::time::sleep(PAUSE).await;
+            sleep(PAUSE).await;
         }
         Self::send(request()).await.map_err(|error| self.fault(what, &error))
     }
@@ -133,6 +138,20 @@ impl Api {
         let what = format!("GET {path}");
         let request = || with(self.request(Method::GET, path), headers);
         self.ask(&what, request).await?.succeeded(&what)?.read(&what)
+    }
+
+    /// Waits until an event is open for booking, which a new one is a moment after its creation. `token` is that of the creation.
+    pub(crate) async fn wait_until_open(&self, event: &str, token: &str) -> Result<(), ApiError> {
+        let path = format!("/events/{event}/availability");
+        let deadline = Instant::now() + OPENED_WITHIN;
+        while Instant::now() < deadline {
+            let request = || self.request(Method::GET, &path).header(CONSISTENCY_TOKEN, token);
+            if self.ask("waiting for the event to open", request).await?.status == 200 {
+                return Ok(());
+            }
+            sleep(LOOK).await;
+        }
+        Err(ApiError::NotOpened(event.to_owned()))
     }
 
     fn fault(&self, what: &str, error: &reqwest::Error) -> ApiError {

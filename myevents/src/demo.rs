@@ -307,6 +307,7 @@ async fn put_on(api: &Api, show: &Show, today: Date, progress: impl Fn()) -> Res
     let (event, token): (Created, _) = api.post("/events", &headers, &body(show, today, &start)?).await?;
     progress();
     let mut token = token.unwrap_or_default();
+    api.wait_until_open(&event.id, &token).await?;
     for (number, seats) in parties(show).into_iter().enumerate() {
         token = book(api, &event.id, &format!("{key}-{number}"), &token, seats).await?;
         progress();

@@ -34,8 +34,6 @@ const PROVEN: &str = "nothing oversold, nothing lost";
 pub(crate) enum LoadError {
     #[error("{0} is not this machine; add --allow-remote if you really want to load it")]
     Remote(String),
-    #[error("event {0} did not open for booking in time")]
-    NotOpened(String),
     #[error("what is read of event {0} has not caught up in time")]
     Behind(String),
     #[error(transparent)]

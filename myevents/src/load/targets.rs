@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::check::{self, Facts};
 use super::{LoadError, Options, report};
-use crate::api::{Api, ApiError, CONSISTENCY_TOKEN};
+use crate::api::{Api, ApiError};
 
 /// Bookings can be cancelled until an event starts.
 const STARTS_IN: SignedDuration = SignedDuration::from_hours(30 * 24);
 const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(50);
 
 /// An event to book, and how it stood before.
 pub(crate) struct Target {
@@ -58,7 +56,7 @@ fn target(api: &Api, id: String, facts: &Facts) -> Result<Target, ApiError> {
 
 async fn make(api: &Api, capacity: u32, number: u32) -> Result<Target, LoadError> {
     let (created, token): (Created, _) = api.post("/events", &[], &event(capacity, number)).await?;
-    wait_until_open(api, &created.id, &token.unwrap_or_default()).await?;
+    api.wait_until_open(&created.id, &token.unwrap_or_default()).await?;
     Ok(target(api, created.id, &Facts::default())?)
 }
 
@@ -71,17 +69,4 @@ fn event(capacity: u32, number: u32) -> Value {
         "capacity": capacity,
         "location": {"id": "myevents-load", "name": "Load Test Hall", "country": "Nowhere"},
     })
-}
-
-async fn wait_until_open(api: &Api, id: &str, token: &str) -> Result<(), LoadError> {
-    let path = format!("/events/{id}/availability");
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        let request = || api.request(Method::GET, &path).header(CONSISTENCY_TOKEN, token);
-        if api.ask("waiting for the event to open", request).await?.status == 200 {
-            return Ok(());
-        }
-        sleep(LOOK).await;
-    }
-    Err(LoadError::NotOpened(id.to_owned()))
 }

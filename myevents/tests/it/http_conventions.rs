@@ -328,6 +328,11 @@ async fn only_events_that_can_be_booked_now_are_available() {
     let mut body = event("sold out", in_days(2));
     body["capacity"] = json!(1);
     let sold_out = create(&client, "/events", body).await;
+    eventually("it opens for booking", || async {
+        let left = client.get(&format!("/events/{sold_out}/availability")).await;
+        (left.status == 200).then_some(())
+    })
+    .await;
     let booked = client
         .post(&format!("/events/{sold_out}/bookings"), json!({"seats": 1}))
         .await;
@@ -945,13 +950,11 @@ async fn head_is_answered_as_get_is_without_the_body() {
     let platform = platform().await;
     let client = platform.client();
     let event = event_with_seats(&client, 10).await;
-    // Two entries, of which the first page has one: the views have taken in all there is.
-    let history = || async {
-        client.get(&format!("/events/{event}/history")).await.expect(200)["items"]
-            .get(1)
-            .cloned()
-    };
-    eventually("the history is there", history).await;
+    eventually("each part is well", || async {
+        let parts = client.get("/health/ready").await.json();
+        (parts["state"] == "ok").then_some(())
+    })
+    .await;
     let mut paths = vec![
         "/docs".to_owned(),
         "/openapi.json".to_owned(),

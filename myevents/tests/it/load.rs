@@ -33,8 +33,8 @@ async fn load(url: &str, more: &[&str]) -> String {
 #[tokio::test]
 async fn an_event_is_sold_out_and_then_refused() {
     let platform = platform().await;
-    let output = load(platform.url("event API"), &["--capacity", "200"]).await;
-    assert!((50..=200).contains(&reported(&output, "booked")), "{output}");
+    let output = load(platform.url("event API"), &["--capacity", "60"]).await;
+    assert!((15..=60).contains(&reported(&output, "booked")), "{output}");
     assert!(reported(&output, "refused 409") > 0, "{output}");
     platform.stop().await;
 }

@@ -288,6 +288,11 @@ async fn a_damaged_view_is_found_and_mended_and_nothing_else_moves() {
     let named = format!("view `inventories`, document `{event_id}`");
     assert!(error.contains(&named), "{error}");
 
+    eventually("the policies have taken in the log", || async {
+        let (length, known) = position(folder.path(), "booking.policies").await;
+        (known == length).then_some(())
+    })
+    .await;
     let before = (
         position(folder.path(), "booking.policies").await,
         heads(folder.path()).await,

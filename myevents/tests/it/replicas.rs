@@ -26,7 +26,7 @@ const ROUNDS: u32 = 3;
 
 /// What a platform is given to come to rest, and one that cannot.
 const PATIENCE: Duration = Duration::from_secs(120);
-const NOT_FOR_EVER: Duration = Duration::from_secs(3);
+const NOT_FOR_EVER: Duration = Duration::from_secs(20);
 
 /// Where the services of one test meet.
 struct Place {

@@ -90,7 +90,11 @@ async fn a_platform_that_is_restored_from_its_log_is_as_it_was() {
     let settled = |client: Client, event_id: String| async move {
         eventually("both services see all bookings", || async {
             let [event, bookings, left] = seen(&client, &event_id).await;
-            let all = bookings["items"].as_array().is_some_and(|items| items.len() == 12);
+            let of_status = |status: &str| {
+                let items = bookings["items"].as_array();
+                items.map_or(0, |items| items.iter().filter(|item| item["status"] == status).count())
+            };
+            let all = of_status("booked") == 11 && of_status("cancelled") == 1;
             (all && event["seats_sold"] == sold && left["seats_sold"] == sold).then_some([event, bookings, left])
         })
         .await
@@ -113,8 +117,7 @@ async fn a_platform_that_is_restored_from_its_log_is_as_it_was() {
     let client = platform.client();
     assert_eq!(settled(client.clone(), event_id.clone()).await, before);
     for service in ["event", "booking"] {
-        let output = operate("verify", service, fresh.path(), &[]).await.succeeded();
-        assert!(output.contains("Everything agrees."), "{output}");
+        digests(service, fresh.path()).await;
     }
     // And it goes on from there.
     client.post(&path, json!({"seats": 50 - sold + 1})).await.expect(409);

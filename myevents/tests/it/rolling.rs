@@ -194,10 +194,13 @@ async fn replicas_are_replaced_one_by_one_and_no_request_fails() {
     })
     .await;
     for service in ["event", "booking"] {
-        let said = operate_with("verify", service, &cluster.place.variables)
-            .await
-            .succeeded();
-        assert!(said.contains("Everything agrees."), "{said}");
+        eventually("the views have taken in the log, and agree", || async {
+            let said = operate_with("verify", service, &cluster.place.variables)
+                .await
+                .succeeded();
+            said.contains("Everything agrees.").then_some(())
+        })
+        .await;
     }
     cluster.stop().await;
 }

@@ -75,7 +75,7 @@ pub(crate) fn opera() -> Value {
     })
 }
 
-/// A new event with so many seats, open for booking. Returns its id.
+/// A new event with so many seats, open for booking in the views of both services. Returns its id.
 pub(crate) async fn event_with_seats(client: &Client, capacity: u32) -> String {
     let mut body = opera();
     body["capacity"] = json!(capacity);
@@ -89,6 +89,12 @@ pub(crate) async fn event_with_seats(client: &Client, capacity: u32) -> String {
     testkit::eventually("the event opens for booking", || async {
         let event = client.get(&format!("/events/{id}")).await.expect(200);
         (event["seats_left"] == json!(capacity)).then_some(())
+    })
+    .await;
+    testkit::eventually("whoever books sees it", || async {
+        let history = client.get(&format!("/events/{id}/history")).await;
+        // Created, and opened for booking.
+        (history.status == 200 && history.json()["items"].get(1).is_some()).then_some(())
     })
     .await;
     id

@@ -302,6 +302,7 @@ async fn a_guest_who_shows_the_id_and_whoever_shows_none_cancel_as_holders() {
     let guests: Vec<String> = event.journal(&folder).await.iter().filter_map(guest).collect();
     let platform = start(&folder).await;
     let client = platform.client();
+    event.left_at(&client, 4).await;
     event.cancel(&client, &event.bookings[0], Some(&guests[0])).await;
     event.cancel(&client, &event.bookings[1], Some(&guests[0])).await;
     event.cancel(&client, &event.bookings[2], None).await;
@@ -323,6 +324,7 @@ async fn views_are_built_from_a_log_with_both_versions_as_they_were() {
     event.cancel_in_version_1(&folder, &[0], 0).await;
     let platform = start(&folder).await;
     let client = platform.client();
+    event.left_at(&client, 5).await;
     event.cancel(&client, &event.bookings[1], Some("somebody-else")).await;
     assert_eq!(event.left_at(&client, 6).await, 8);
     let seen = event.seen(&client).await;
