@@ -36,9 +36,14 @@ export async function makeEvent(
   });
   expect(reply.status()).toBe(201);
   const { id } = (await reply.json()) as { id: string };
+  await waitUntilShown(api, id);
+  return { id, name };
+}
+
+/** Until both services show that an event can be booked: who reads without the token of its creation may find it a moment later. */
+export async function waitUntilShown(api: APIRequestContext, id: string): Promise<void> {
   await expect.poll(async () => (await api.get(`/events/${id}/availability`)).status()).toBe(200);
   await expect.poll(() => seatsLeft(api, id)).not.toBeNull();
-  return { id, name };
 }
 
 /** Books as somebody else. */

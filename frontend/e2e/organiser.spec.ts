@@ -1,7 +1,7 @@
 /** What organisers do, from a location with its halls to a cancelled event. */
 import { expect, test, type Page } from '@playwright/test';
 import { expectAccessible } from './accessible';
-import { bookAway, makeEvent } from './data';
+import { bookAway, makeEvent, waitUntilShown } from './data';
 
 /** What the policy has forbidden. Waits for nothing: ask at the end. */
 function watchPolicy(page: Page): string[] {
@@ -63,9 +63,7 @@ test('from a location to a cancelled event', async ({ page, request }) => {
   const name = unlikeOthers('Aida');
   await createPlace(page, place);
   const id = await createEvent(page, name, place);
-  // Who reads without the token of the creation may find it a moment later.
-  await expect.poll(async () => (await request.get(`/events/${id}/availability`)).status()).toBe(200);
-  await expect.poll(async () => (await request.get(`/events/${id}`)).status()).toBe(200);
+  await waitUntilShown(request, id);
   const made = (await (await request.get(`/events/${id}`)).json()) as { start_time: string };
   expect(Date.parse(made.start_time)).toBe(Date.parse('2031-06-02T02:00:00Z'));
   await expect(page.getByText('On sale', { exact: true })).toBeVisible();

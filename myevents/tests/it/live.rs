@@ -71,11 +71,6 @@ async fn what_is_left_is_told_without_what_led_to_it() {
     let platform = platform().await;
     let client = platform.client();
     let (watched, other) = (event_with_seats(&client, 5).await, event_with_seats(&client, 7).await);
-    for event_id in [&watched, &other] {
-        let path = format!("/events/{event_id}/availability");
-        let is_seen = || async { (client.get(&path).await.status == 200).then_some(()) };
-        eventually("the event is seen", is_seen).await;
-    }
     let only = format!("{}?only=availability", stream_of(&watched));
     let mut one = client.listen(&only, None).await;
     let mut named = client.listen(&format!("/stream?events={watched}"), None).await;

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::Child;
 
+use super::process::silently;
 use super::{install, ports};
 use crate::eventually;
 
@@ -30,14 +31,8 @@ impl Collector {
         let address = format!("127.0.0.1:{port}");
         let settings = folder.path().join("collector.yml");
         fs::write(&settings, configured(&address, &spans)).unwrap();
-        let process = tokio::process::Command::new(program)
-            .arg(format!("--config=file:{}", settings.display()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut collector = tokio::process::Command::new(program);
+        let process = silently(collector.arg(format!("--config=file:{}", settings.display())));
         let listens = || async { TcpStream::connect(&address).await.ok().map(|_| ()) };
         eventually("the collector listens", listens).await;
         Self {

@@ -13,6 +13,7 @@ mod kafka;
 pub(crate) mod mongodb;
 mod nginx;
 mod ports;
+mod process;
 mod prometheus;
 mod proxy;
 mod rabbitmq;

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -11,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Child;
 
+use super::process::silently;
 use super::{install, ports};
 use crate::eventually;
 
@@ -37,16 +37,12 @@ impl Prometheus {
         configure(shipped, folder.path(), event, booking);
         let [port] = ports::free();
         let address = format!("127.0.0.1:{port}");
-        let process = tokio::process::Command::new(PROGRAM)
+        let mut server = tokio::process::Command::new(PROGRAM);
+        server
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
             .arg(format!("--web.listen-address={address}"))
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+            .current_dir(folder.path());
+        let process = silently(&mut server);
         let prometheus = Self {
             url: format!("http://{address}"),
             _process: process,
